@@ -1,0 +1,33 @@
+# `make run` and `make test` each do all the set-up on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test check lint fast bench clean
+
+run: $(READY)  ## the built-in quickstart, from a recipe to a report
+	$(BIN)/madx run
+
+test: $(READY)  ## all tests, the slow ones too
+	$(BIN)/python -m pytest -m "not network and not gpu"
+
+fast: $(READY)  ## the tests that take seconds
+	$(BIN)/python -m pytest -m "not slow and not network and not gpu"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test  ## what CI runs
+
+# torch comes first and alone: its constraint picks one build, and nothing later may pick another.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) madx_runs

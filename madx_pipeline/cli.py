@@ -1,0 +1,140 @@
+"""The command `madx`: thin commands over the recipe, the plan, the runner and the report.
+
+Errors are printed as a problem line and a hint line; `--debug` shows the traceback. Nothing heavy is
+imported before a command needs it, so `madx --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from madx_pipeline import __version__
+from madx_pipeline.errors import MadxError
+
+app = typer.Typer(
+    name="madx",
+    help="Staged MAD-X: language adapters, task adapters, zero-shot transfer, and a report per language.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_ENVIRONMENT = {
+    "OMP_WAIT_POLICY": "PASSIVE",  # several threads on busy cores spin at barriers otherwise, up to 20 times slower
+    "TOKENIZERS_PARALLELISM": "false",  # we run jobs side by side instead
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+"""Set before torch is imported, and inherited by worker processes."""
+
+RecipeArgument = Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped recipe.")]
+HomeOption = Annotated[Path, typer.Option("--home", help="Folder of the store and the reports.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+DEFAULT_RECIPE = "quickstart"
+DEFAULT_HOME = Path("madx_runs")
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (may stand anywhere).")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"madx-pipeline {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    recipe: RecipeArgument = DEFAULT_RECIPE,
+    *,
+    home: HomeOption = DEFAULT_HOME,
+    only: Annotated[str | None, typer.Option("--only", metavar="STAGE", help="Run jobs of this stage only.")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Run up to this stage.")] = None,
+    language: Annotated[str | None, typer.Option("--language", help="Run what this language needs.")] = None,
+    runner: Annotated[str | None, typer.Option("--runner", help="serial or local.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes of the local runner.")] = None,
+    force: Annotated[str | None, typer.Option("--force", metavar="STAGE", help="Make these again.")] = None,
+) -> None:
+    """Run a recipe to its report; what is finished is found, not made again."""
+    from madx_pipeline.commands.run import RunOptions, run_recipe
+
+    options = RunOptions(only, until, language, runner, workers, force)
+    raise typer.Exit(run_recipe(recipe, home, options))
+
+
+@app.command()
+def plan(recipe: RecipeArgument = DEFAULT_RECIPE, home: HomeOption = DEFAULT_HOME, json: JsonOption = False) -> None:
+    """Show every job: its fingerprint, whether it is there, and if not, what changed."""
+    from madx_pipeline.commands.plan import show_plan
+
+    show_plan(recipe, home, as_json=json)
+
+
+@app.command()
+def report(recipe: RecipeArgument = DEFAULT_RECIPE, home: HomeOption = DEFAULT_HOME) -> None:
+    """Write the report again from what is in the store."""
+    from madx_pipeline.commands.run import report_recipe
+
+    raise typer.Exit(report_recipe(recipe, home))
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[str, typer.Argument(help="stages, cards, recipes or languages.")], json: JsonOption = False
+) -> None:
+    """List stages, cards, recipes or languages."""
+    from madx_pipeline.commands.pages import list_things
+
+    list_things(what, as_json=json)
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="A stage, card, recipe or language.")]) -> None:
+    """Show the page of a stage, a card, a recipe or a language."""
+    from madx_pipeline.commands.pages import show_thing
+
+    show_thing(name)
+
+
+@app.command()
+def init(name: Annotated[str, typer.Argument(help="The name of a shipped recipe.")] = DEFAULT_RECIPE) -> None:
+    """Copy a shipped recipe into the current folder, to change it."""
+    from madx_pipeline.commands.pages import copy_recipe
+
+    copy_recipe(name)
+
+
+@app.command()
+def verify(home: HomeOption = DEFAULT_HOME) -> None:
+    """Compare every artifact in the store with its checksums."""
+    from madx_pipeline.commands.verify import verify_store
+
+    raise typer.Exit(verify_store(home))
+
+
+def main() -> NoReturn:
+    """Entry point: turns errors into lines and exit codes."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        app(arguments)
+    except MadxError as error:
+        if debug:
+            raise
+        for problem in error.problems:
+            typer.echo(f"error: {problem.message}", err=True)
+            if problem.hint:
+                typer.echo(f"  hint: {problem.hint}", err=True)
+        sys.exit(error.exit_code)
+    sys.exit(0)

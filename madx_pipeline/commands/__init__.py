@@ -1,0 +1,1 @@
+"""What the commands of `madx` do, a module a command; imported only when a command runs."""

@@ -1,0 +1,123 @@
+"""`madx list`, `madx show` and `madx init`: what is shipped, readable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+import yaml
+
+from madx_pipeline.cards import CorpusCard, TaskCard, card_names, corpus_card, task_card
+from madx_pipeline.errors import InputError, suggestion
+from madx_pipeline.languages import is_language, language_name
+from madx_pipeline.miniature import LANGUAGES as MINIATURE_LANGUAGES
+from madx_pipeline.recipe import recipe_names
+from madx_pipeline.shipped import recipes_folder, shipped_folder
+from madx_pipeline.stage import STAGES, stage_page
+
+Row = dict[str, str]
+
+
+def list_things(what: str, *, as_json: bool) -> None:
+    """Prints one line per stage, card, recipe or language.
+
+    Raises:
+        InputError: If `what` is none of these.
+    """
+    lists: dict[str, Callable[[], list[Row]]] = {
+        "stages": _stages,
+        "cards": _cards,
+        "recipes": _recipes,
+        "languages": _languages,
+    }
+    if what not in lists:
+        raise InputError(f"there is no list of {what!r}. Possible: {', '.join(lists)}.", suggestion(what, lists))
+    rows = lists[what]()
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        typer.echo(f"{row['name']:{width}}  {row['summary']}")
+
+
+def show_thing(name: str) -> None:
+    """Prints the page of a stage, a card or a recipe as it is written, or what is known of a language.
+
+    Raises:
+        InputError: If nothing has that name.
+    """
+    path = _pages().get(name)
+    if path is not None:
+        typer.echo(path.read_text(encoding="utf-8").rstrip())
+        return
+    if is_language(name):
+        typer.echo(_language_page(name))
+        return
+    raise InputError(f"nothing is called {name!r}.", suggestion(name, _pages()))
+
+
+def copy_recipe(name: str) -> None:
+    """Copies a shipped recipe into the current folder.
+
+    Raises:
+        InputError: If there is no such recipe, or the file is there already.
+    """
+    if name not in recipe_names():
+        raise InputError(f"there is no shipped recipe {name!r}.", suggestion(name, recipe_names()))
+    target = Path(f"{name}.yaml")
+    if target.exists():
+        raise InputError(f"{target} is already there.", "Rename it, or work in another folder.")
+    target.write_text((recipes_folder() / f"{name}.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    typer.echo(f"wrote {target}. Run it: madx run {target}")
+
+
+def _stages() -> list[Row]:
+    return [{"name": name, "summary": stage_page(name).summary} for name in STAGES]
+
+
+def _cards() -> list[Row]:
+    corpora = [{"name": name, "kind": "corpus", "summary": corpus_card(name).summary} for name in card_names("corpora")]
+    tasks = [{"name": name, "kind": "task", "summary": task_card(name).summary} for name in card_names("tasks")]
+    return corpora + tasks
+
+
+def _recipes() -> list[Row]:
+    rows = []
+    for name in recipe_names():
+        raw = yaml.safe_load((recipes_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
+        rows.append({"name": name, "summary": str(raw.get("summary", ""))})
+    return rows
+
+
+def _languages() -> list[Row]:
+    """Every language some card lists, and those of the miniature world."""
+    where: dict[str, list[str]] = {}
+    for card in _all_cards():
+        for code in card.languages if isinstance(card.languages, dict) else ():
+            where.setdefault(code, []).append(card.name)
+    codes = sorted(set(where) | set(MINIATURE_LANGUAGES))
+    return [{"name": code, "summary": f"{language_name(code)} ({', '.join(where.get(code, []))})"} for code in codes]
+
+
+def _language_page(code: str) -> str:
+    listed = [card.name for card in _all_cards() if card.languages == "any" or code in card.languages]
+    lines = [f"{code}: {language_name(code)}", f"cards: {', '.join(listed) or 'none'}"]
+    if code in MINIATURE_LANGUAGES:
+        lines.append(MINIATURE_LANGUAGES[code].summary)
+    return "\n".join(lines)
+
+
+def _all_cards() -> list[CorpusCard | TaskCard]:
+    return [*map(corpus_card, card_names("corpora")), *map(task_card, card_names("tasks"))]
+
+
+def _pages() -> dict[str, Path]:
+    """Everything that has a page, by name."""
+    cards = shipped_folder("data_cards")
+    found = {name: shipped_folder("stages") / f"{name}.yaml" for name in STAGES}
+    found |= {name: cards / "corpora" / f"{name}.yaml" for name in card_names("corpora")}
+    found |= {name: cards / "tasks" / f"{name}.yaml" for name in card_names("tasks")}
+    return found | {name: recipes_folder() / f"{name}.yaml" for name in recipe_names()}

@@ -1,0 +1,61 @@
+"""`madx plan`: every job, whether it is there, and if not, what changed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import typer
+
+from madx_pipeline.changes import Reasons
+from madx_pipeline.commands.planning import plan_recipe
+from madx_pipeline.plan import Job, Plan
+from madx_pipeline.store import Store
+
+
+def show_plan(name: str, home: Path, *, as_json: bool) -> None:
+    """Prints the plan of a recipe against the store in `home`."""
+    plan = plan_recipe(name, home)
+    store = Store(home)
+    store.check_format()
+    rows = plan_rows(plan, store)
+    if as_json:
+        typer.echo(json.dumps({"recipe": plan.recipe.name, "jobs": rows}, indent=1, ensure_ascii=False))
+        return
+    for row in rows:
+        why = f"  ({row['why']})" if row["why"] else ""
+        typer.echo(f"{row['state']:7} {row['fingerprint'][:12]} {row['name']}{why}")
+    counts = Counter(row["state"] for row in rows)
+    typer.echo(f"{len(rows)} jobs: {counts['found']} found, {counts['to run']} to run.")
+
+
+def plan_rows(plan: Plan, store: Store) -> list[dict[str, str]]:
+    """One row a job: name, stage, fingerprint, state (`found` or `to run`), why; the report last."""
+    reasons = Reasons(plan, store)
+    rows = [_row(job, store, reasons) for job in plan.jobs.values()]
+    return [*rows, _report_row(plan, store, rows)]
+
+
+def _row(job: Job, store: Store, reasons: Reasons) -> dict[str, str]:
+    found = store.find(job) is not None
+    return {
+        "name": job.name,
+        "stage": job.stage,
+        "fingerprint": job.fingerprint,
+        "state": "found" if found else "to run",
+        "why": "" if found else reasons.why(job),
+    }
+
+
+def _report_row(plan: Plan, store: Store, rows: list[dict[str, str]]) -> dict[str, str]:
+    """The report is made from what is in the store: it has a fingerprint once everything is there."""
+    from madx_pipeline.report.write import report_state
+
+    fingerprint, state = report_state(plan, store)
+    missing = sum(row["state"] != "found" for row in rows)
+    if missing:
+        state, why = "to run", f"{missing} jobs come before it"
+    else:
+        why = "" if state == "found" else "what it shows changed"
+    return {"name": "report", "stage": "report", "fingerprint": fingerprint, "state": state, "why": why}

@@ -1,0 +1,156 @@
+"""One job, from its lock to its finished folder: what every runner calls in the process that does the work.
+
+Only plain data goes in (`Job`, the home folder) and out (`Outcome`), so a runner may call this in
+another process or on another machine.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from madx_pipeline.errors import MadxError, Problem
+from madx_pipeline.plan import Job
+from madx_pipeline.stage import Artifact, Inputs, Workspace, stage_module
+from madx_pipeline.store import Store, read_artifact
+
+_LIBRARIES = ("torch", "transformers", "adapters", "datasets", "tokenizers", "numpy", "madx-pipeline")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        fingerprint: Of the job.
+        state: `found`, `ran`, `failed` or `not run`.
+        seconds: Wall time of this sitting.
+        problem: Why it failed or was not run.
+        log: Path of its log, if it failed.
+        warnings: Soft checks that said no, and damage met.
+    """
+
+    fingerprint: str
+    state: str
+    seconds: float = 0.0
+    problem: Problem | None = None
+    log: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def execute(job: Job, home: Path) -> Outcome:
+    """Makes a job's artifact unless it is there; never raises for a failure of the job itself."""
+    store = Store(home)
+    started = time.monotonic()
+    with store.lock(job):
+        if store.find(job) is not None:  # another run made it while this one waited for the lock
+            return Outcome(job.fingerprint, "found")
+        try:
+            artifact = _make(job, store)
+        except Exception as error:  # whatever a stage raises, the other jobs go on
+            return _failed(job, store, error, time.monotonic() - started)
+    warnings = tuple(f"{check.name}: {check.detail}" for check in artifact.record.checks if not check.passed)
+    return Outcome(job.fingerprint, "ran", time.monotonic() - started, warnings=warnings)
+
+
+def _make(job: Job, store: Store) -> Artifact:
+    """Runs the stage's function in the job's workspace."""
+    if store.path(job).exists():  # its record is unreadable, or the twelve digits belong to another job
+        store.set_aside(job, "damaged")
+    artifacts = {role: _input(store, job, role) for role in job.inputs}
+    inputs = Inputs(job.key, job.source or {}, job.locations, artifacts)
+    module = stage_module(job.stage)
+    workspace = store.begin(job)
+    _set_threads(int(job.resources["threads"]))
+    with _log_to(workspace):
+        workspace.log.info("%s (%s)", job.name, job.fingerprint)
+        module.run(inputs, module.Params.model_validate(job.params), workspace)
+    return store.finish(job, workspace, _library_versions())
+
+
+def _input(store: Store, job: Job, role: str) -> Artifact:
+    """The finished artifact in a role."""
+    for folder in store.root.glob(f"*/*-{job.inputs[role][:12]}"):
+        artifact = read_artifact(folder)
+        if artifact is not None and artifact.record.fingerprint == job.inputs[role]:
+            return artifact
+    raise MadxError(f"the {role} of {job.name} is not in the store {store.root}.", "Run the recipe without --only.")
+
+
+def _failed(job: Job, store: Store, error: Exception, seconds: float) -> Outcome:
+    """Notes a failure beside the unfinished work and describes it."""
+    logger = logging.getLogger("madx_pipeline.job")
+    logger.debug("failed", exc_info=error)
+    try:
+        with (store.partial(job) / "log.txt").open("a", encoding="utf-8") as log:
+            log.write("".join(traceback.format_exception(error)))
+    except OSError:
+        logger.debug("the log could not be written")
+    problem = _cause(error)
+    steps = store.progress(job)
+    after = f" after {steps['done']} of {steps['total']} steps" if steps and steps["total"] > 1 else ""
+    message = f"{job.name} failed{after}: {problem.message}"
+    failure = store.fail(job, message, problem.hint)
+    return Outcome(job.fingerprint, "failed", seconds, Problem(message, problem.hint), failure.log)
+
+
+def _cause(error: Exception) -> Problem:
+    """An error in one line, with what to do about it."""
+    if isinstance(error, MadxError):
+        first, *more = error.problems
+        also = "".join(f" Also: {problem.message}" for problem in more)
+        return Problem(first.message + also, first.hint)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return Problem("the disk is full.", "Free space and run again: finished work is kept.")
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return Problem(
+            "out of memory.", "Lower per_device_train_batch_size, raise gradient_accumulation_steps by the same factor."
+        )
+    text = " ".join(str(error).split()) or "no message"
+    return Problem(f"{type(error).__name__}: {text}", "This may be a mistake of ours; the log has the traceback.")
+
+
+@contextmanager
+def _log_to(workspace: Workspace) -> Iterator[None]:
+    """Sends what our code and the libraries log to the job's `log.txt` while it runs."""
+    handler = logging.FileHandler(workspace.path / "log.txt", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setLevel(logging.INFO)
+    loggers = [logging.getLogger(name) for name in ("madx_pipeline", "transformers", "adapters", "datasets")]
+    before = [(logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO if logger.name == "madx_pipeline" else logging.WARNING)
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, (level, propagate) in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            logger.propagate = propagate
+        handler.close()
+
+
+def _set_threads(threads: int) -> None:
+    """Threads come from the stage's page, so that bits do not depend on the runner."""
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _library_versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found

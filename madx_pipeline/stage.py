@@ -1,0 +1,265 @@
+"""What a stage is: a page with values, a module with meaning, and the folder it works in.
+
+A stage is described twice on purpose. `stages/<name>.yaml` holds what one changes for an experiment
+(values and where they come from); `madx_pipeline/stages/<name>.py` holds what one changes for a
+feature (`VERSION`, `Params`, `run`). The names are a closed set, so no page can make us import
+anything else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from madx_pipeline.errors import CheckError, JobError
+from madx_pipeline.shipped import shipped_folder
+
+STAGES = (
+    "prepare_base_model",
+    "prepare_corpus",
+    "prepare_task_data",
+    "train_language_adapter",
+    "fetch_language_adapter",
+    "train_task_adapter",
+    "finetune_base_model",
+    "evaluate_zero_shot",
+    "report",
+)
+
+Json = Any
+"""A value that survives a round trip through JSON."""
+
+
+class Params(BaseModel):
+    """Base of every stage's parameters: immutable, no unknown keys, and no defaults.
+
+    The values are in the stage's page, so that each has one home; a test compares both key by key.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Resources(BaseModel):
+    """What a job of this stage asks of a machine. Never part of a fingerprint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threads: int
+    """CPU threads; set before the job runs, whatever the runner, so that bits do not depend on it."""
+    gpus: int
+    """Whole GPUs; 0 runs on the CPU where there is none, and uses one where there is."""
+    memory_gib: float
+    """Main memory in GiB that the job may need."""
+
+
+class Check(BaseModel):
+    """A question the job asked itself before its result was believed.
+
+    Attributes:
+        name: What was asked, in words_with_underscores.
+        passed: Whether the answer was yes.
+        value: The measured value behind the answer.
+        detail: One sentence that a reader of the report understands.
+        hard: Whether a no fails the job (otherwise it warns).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    passed: bool
+    value: float | int | str | bool | None
+    detail: str
+    hard: bool = True
+
+
+class FileRecord(BaseModel):
+    """Size in bytes and sha256 (hex) of one file of an artifact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bytes: int
+    sha256: str
+
+
+class ArtifactRecord(BaseModel):
+    """`artifact.json`: everything there is to know about a finished folder.
+
+    Attributes:
+        format: Version of this file format.
+        stage: Stage that made it.
+        version: The stage's VERSION.
+        kind: What it is (`corpus`, `language_adapter`, ...).
+        name: Name of the job, as shown to people.
+        key: What tells this job from others of its stage (`{"language": "sw"}`).
+        fingerprint: sha256 (hex) over stage, version, key, params, inputs and source.
+        params: Validated parameters.
+        source: Pinned outside material, if any.
+        inputs: Role to fingerprint.
+        facts: What the stage found out, by name; the report reads these.
+        checks: What the job asked itself.
+        seconds: Wall time in seconds over all sittings, a killed one counted to its last checkpoint.
+        libraries: Library to version.
+        files: Relative path to size and sha256.
+        checksum: sha256 (hex) over all of the above.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int
+    stage: str
+    version: int
+    kind: str
+    name: str
+    key: dict[str, str | int]
+    fingerprint: str
+    params: dict[str, Json]
+    source: dict[str, Json] | None
+    inputs: dict[str, str]
+    facts: dict[str, Json]
+    checks: list[Check]
+    seconds: float
+    libraries: dict[str, str]
+    files: dict[str, FileRecord]
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished folder of the store, opened for reading."""
+
+    path: Path
+    record: ArtifactRecord
+
+    @property
+    def facts(self) -> dict[str, Json]:
+        """What the stage that made it found out."""
+        return self.record.facts
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a stage's function may read.
+
+    Attributes:
+        key: What tells this job from others of its stage (`{"task": "ner", "seed": 1}`).
+        source: Pinned description of outside material (part of the fingerprint).
+        locations: Where that material lies on this machine (not part of it).
+        artifacts: Role to finished artifact; an optional role that is not used is missing.
+    """
+
+    key: Mapping[str, str | int]
+    source: Mapping[str, Json]
+    locations: Mapping[str, str]
+    artifacts: Mapping[str, Artifact]
+
+    def __getitem__(self, role: str) -> Artifact:
+        return self.artifacts[role]
+
+    def get(self, role: str) -> Artifact | None:
+        """The artifact in an optional role, or None."""
+        return self.artifacts.get(role)
+
+
+PROGRESS_EVERY = 0.5
+"""Seconds between two writes of `progress.json`."""
+
+
+@dataclass
+class Workspace:
+    """The `.partial` folder of a running job: where its outputs, checkpoints and findings go.
+
+    Attributes:
+        path: Folder whose content becomes the artifact.
+        checkpoints: Folder that survives a crash and is gone from the finished artifact.
+        facts: What is written to `artifact.json` under `facts`.
+        checks: What is written there under `checks`.
+    """
+
+    path: Path
+    checkpoints: Path
+    facts: dict[str, Json] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
+    _last_progress: float = 0.0
+
+    @property
+    def log(self) -> logging.Logger:
+        """Logger whose lines end up in the artifact's `log.txt`."""
+        return logging.getLogger("madx_pipeline.job")
+
+    def describe(self, **facts: Json) -> None:
+        """Adds findings to the artifact's `facts`."""
+        self.facts.update(facts)
+
+    def check(
+        self, name: str, passed: bool, value: float | int | str | bool | None, detail: str, *, hard: bool = True
+    ) -> None:
+        """Records a check; a hard one that does not pass fails the job at once.
+
+        Raises:
+            CheckError: If `hard` and not `passed`.
+        """
+        self.checks.append(Check(name=name, passed=passed, value=value, detail=detail, hard=hard))
+        if passed:
+            return
+        self.log.warning("check %s: no (%s). %s", name, value, detail)
+        if hard:
+            raise CheckError(f"check {name} failed ({value}): {detail}")
+
+    def progress(self, done: int, total: int, **numbers: float) -> None:
+        """Tells whoever watches how far the job is (`progress.json`, written at most twice a second)."""
+        now = time.monotonic()
+        if now - self._last_progress < PROGRESS_EVERY and done < total:
+            return
+        self._last_progress = now
+        text = json.dumps({"done": done, "total": total, "numbers": numbers})
+        draft = self.path / "progress.json.tmp"
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(self.path / "progress.json")
+
+
+class StageModule(Protocol):
+    """What a module in `madx_pipeline/stages/` offers."""
+
+    VERSION: int
+    Params: type[Params]
+
+    def run(self, inputs: Inputs, params: Any, out: Workspace) -> None:
+        """Does the work: reads `inputs`, writes into `out`."""
+
+
+class StagePage(BaseModel):
+    """`stages/<name>.yaml`: summary, contract, parameter values with their sources, resources."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: str
+    summary: str
+    inputs: dict[str, str]
+    output: str
+    params: dict[str, Json]
+    resources: Resources
+
+
+@cache
+def stage_page(name: str) -> StagePage:
+    """The page of a stage, from `stages/<name>.yaml`."""
+    text = (shipped_folder("stages") / f"{name}.yaml").read_text(encoding="utf-8")
+    return StagePage.model_validate(yaml.safe_load(text))
+
+
+@cache
+def stage_module(name: str) -> StageModule:
+    """The module of a stage; cheap to import (torch and friends are imported inside `run`)."""
+    if name not in STAGES:
+        raise JobError(f"there is no stage {name!r}")
+    return cast(StageModule, importlib.import_module(f"madx_pipeline.stages.{name}"))

@@ -1,0 +1,320 @@
+"""The store: finished folders under their fingerprint, and how a job's folder becomes one.
+
+A job works in `<key>-<fingerprint12>.partial/` under a lock. When it is done, every file is hashed and
+synced, `artifact.json` is written, and the folder is renamed: what has its final name is finished and
+never changed. What surprises: a damaged artifact is not repaired in place but set aside
+(`.damaged-1`), so that nobody reads bytes that changed under them.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import ValidationError
+
+from madx_pipeline.errors import InputError
+from madx_pipeline.plan import Job, fingerprint_of
+from madx_pipeline.stage import Artifact, ArtifactRecord, FileRecord, Json, Workspace
+
+FORMAT = 1
+"""Version of the layout of the store and of `artifact.json`."""
+
+RECORD = "artifact.json"
+PARTIAL = ".partial"
+_FINISHED = re.compile(r"-[0-9a-f]{12}$")
+_NOT_OUTPUT = {RECORD, "progress.json", "job.json", "failure.json"}
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file of a finished artifact that is not what it was."""
+
+    folder: str
+    file: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.folder}/{self.file}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job failed, as found beside its unfinished work.
+
+    Attributes:
+        message: What went wrong; one line.
+        hint: What to do; one line.
+        log: Path of the job's log.
+    """
+
+    message: str
+    hint: str
+    log: str
+
+
+class Store:
+    """The finished and unfinished work under `<home>/store`."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.root = home / "store"
+
+    def open_for_writing(self) -> None:
+        """Makes the store if needed, and makes sure it can be written and is of our format.
+
+        Raises:
+            InputError: If it cannot be written, or was written by a newer version.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe-{os.getpid()}"
+            probe.write_text("", encoding="utf-8")
+            probe.unlink()
+            if not (self.root / "store.json").exists():
+                _write_durably(self.root / "store.json", json.dumps({"format": FORMAT}) + "\n")
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise InputError(f"the disk of {self.root} is full.", "Free space, or give another --home.") from error
+            raise InputError(
+                f"the store {self.root} cannot be written: {error.strerror or error}.", "Give another --home."
+            ) from error
+        self.check_format()
+
+    def check_format(self) -> None:
+        """Makes sure that an existing store is of a format we know.
+
+        Raises:
+            InputError: If it was written by a newer version, or its mark is damaged.
+        """
+        mark = self.root / "store.json"
+        if not mark.exists():
+            return
+        try:
+            found = int(json.loads(mark.read_text(encoding="utf-8"))["format"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{mark} is not readable as the mark of a store.", "Give another --home.") from error
+        if found > FORMAT:
+            raise InputError(
+                f"the store {self.root} has format {found}; this version knows formats up to {FORMAT}.",
+                "Upgrade madx-pipeline, or give another --home.",
+            )
+
+    def path(self, job: Job) -> Path:
+        """The final folder of a job."""
+        return self.root / job.folder
+
+    def partial(self, job: Job) -> Path:
+        """The folder in which a job works."""
+        final = self.path(job)
+        return final.with_name(final.name + PARTIAL)
+
+    def lock(self, job: Job) -> FileLock:
+        """The lock that whoever works on a job holds; the system frees it when the process dies."""
+        folder = self.path(job).parent / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f"{self.path(job).name}.lock")
+
+    def find(self, job: Job) -> Artifact | None:
+        """The finished artifact of a job, or None."""
+        artifact = read_artifact(self.path(job))
+        if artifact is None or artifact.record.fingerprint != job.fingerprint:
+            return None
+        return artifact
+
+    def folders(self, stage: str = "*") -> Iterator[Path]:
+        """Every finished folder, in order of stage and name."""
+        for path in sorted(self.root.glob(f"{stage}/*-*")):
+            if _FINISHED.search(path.name) and path.is_dir():
+                yield path
+
+    def damage(self, path: Path) -> list[Damage]:
+        """Files of a finished folder that are missing or changed; its record included."""
+        folder = path.relative_to(self.root).as_posix()
+        artifact = read_artifact(path)
+        if artifact is None:
+            return [Damage(folder, RECORD, "is missing or unreadable")]
+        if checksum_of(artifact.record) != artifact.record.checksum:
+            return [Damage(folder, RECORD, "does not match its checksum")]
+        found = []
+        for name, record in artifact.record.files.items():
+            file = path / name
+            if not file.is_file():
+                found.append(Damage(folder, name, "is missing"))
+            elif file.stat().st_size != record.bytes:
+                found.append(Damage(folder, name, f"has {file.stat().st_size} bytes, not {record.bytes}"))
+            elif sha256_of(file) != record.sha256:
+                found.append(Damage(folder, name, "does not match its checksum"))
+        return found
+
+    def set_aside(self, job: Job, why: str) -> Path:
+        """Renames a finished folder that must not be used any more; gives its new name."""
+        final = self.path(job)
+        count = 1
+        while (aside := final.with_name(f"{final.name}.{why}-{count}")).exists():
+            count += 1
+        final.rename(aside)
+        return aside
+
+    def begin(self, job: Job) -> Workspace:
+        """The workspace of a job: fresh, but for the checkpoints of an earlier sitting of the same job."""
+        partial = self.partial(job)
+        if _partial_fingerprint(partial) not in (None, job.fingerprint):
+            shutil.rmtree(partial)
+        before = _seconds_before(partial)
+        checkpoints = partial / "checkpoints"
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        for path in partial.iterdir():
+            if path.name not in ("checkpoints", "log.txt"):
+                _remove(path)
+        note = {"fingerprint": job.fingerprint, "started": time.time(), "seconds_before": before}
+        (partial / "job.json").write_text(json.dumps(note), encoding="utf-8")
+        return Workspace(partial, checkpoints)
+
+    def finish(self, job: Job, workspace: Workspace, libraries: dict[str, str]) -> Artifact:
+        """Hashes, syncs, records and renames: after this the artifact exists."""
+        shutil.rmtree(workspace.checkpoints)
+        note = json.loads((workspace.path / "job.json").read_text(encoding="utf-8"))
+        record = ArtifactRecord(
+            format=FORMAT,
+            stage=job.stage,
+            version=job.version,
+            kind=job.kind,
+            name=job.name,
+            key=job.key,
+            fingerprint=job.fingerprint,
+            params=job.params,
+            source=job.source,
+            inputs=job.inputs,
+            facts=workspace.facts,
+            checks=workspace.checks,
+            seconds=round(note["seconds_before"] + time.time() - note["started"], 2),
+            libraries=libraries,
+            files=_file_records(workspace.path),
+            checksum="",
+        )
+        record = record.model_copy(update={"checksum": checksum_of(record)})
+        for name in _NOT_OUTPUT - {RECORD}:
+            (workspace.path / name).unlink(missing_ok=True)
+        _write_durably(workspace.path / RECORD, record.model_dump_json(indent=1) + "\n")
+        final = self.path(job)
+        workspace.path.rename(final)
+        _sync_folder(final.parent)
+        return Artifact(final, record)
+
+    def fail(self, job: Job, message: str, hint: str) -> Failure:
+        """Leaves a note of why a job failed beside its unfinished work."""
+        partial = self.partial(job)
+        failure = Failure(message, hint, str(partial / "log.txt"))
+        try:
+            partial.mkdir(parents=True, exist_ok=True)
+            (partial / "failure.json").write_text(json.dumps(failure.__dict__), encoding="utf-8")
+        except OSError:  # a full disk must not hide why the job failed
+            return failure
+        return failure
+
+    def failure(self, job: Job) -> Failure | None:
+        """Why the last attempt at a job failed, or None."""
+        try:
+            note = json.loads((self.partial(job) / "failure.json").read_text(encoding="utf-8"))
+            return Failure(**note)
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def progress(self, job: Job) -> dict[str, Json] | None:
+        """How far a running job is (`done`, `total`, `numbers`), or None."""
+        try:
+            note: dict[str, Json] = json.loads((self.partial(job) / "progress.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return note
+
+
+def read_artifact(folder: Path) -> Artifact | None:
+    """The artifact in a finished folder, or None when there is none or its record is unreadable."""
+    try:
+        text = (folder / RECORD).read_text(encoding="utf-8")
+        return Artifact(folder, ArtifactRecord.model_validate_json(text))
+    except (OSError, ValidationError, UnicodeDecodeError):
+        return None
+
+
+def checksum_of(record: ArtifactRecord) -> str:
+    """sha256 (hex) over everything in a record but the checksum itself."""
+    return fingerprint_of(record.model_dump(mode="json", exclude={"checksum"}))
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 (hex) of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _file_records(folder: Path) -> dict[str, FileRecord]:
+    """Size and hash of every output, each synced to disk first."""
+    records = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if name in _NOT_OUTPUT:
+            continue
+        _sync_file(path)
+        records[name] = FileRecord(bytes=path.stat().st_size, sha256=sha256_of(path))
+    return records
+
+
+def _partial_fingerprint(partial: Path) -> str | None:
+    """Whose unfinished work this is; the folder's name holds only twelve digits of it."""
+    try:
+        return str(json.loads((partial / "job.json").read_text(encoding="utf-8"))["fingerprint"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError):
+        return "unreadable"
+
+
+def _seconds_before(partial: Path) -> float:
+    """Seconds that earlier sittings spent, to their last sign of life."""
+    try:
+        note = json.loads((partial / "job.json").read_text(encoding="utf-8"))
+        last = (partial / "progress.json").stat().st_mtime
+        return float(note["seconds_before"]) + max(0.0, last - float(note["started"]))
+    except (OSError, ValueError, KeyError):
+        return 0.0
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _write_durably(path: Path, text: str) -> None:
+    """Writes a file that is either whole or not there, even after a power cut."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    draft.write_text(text, encoding="utf-8")
+    _sync_file(draft)
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

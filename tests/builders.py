@@ -1,0 +1,100 @@
+"""Hand-made jobs and plans for tests that are about running, not about training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from madx_pipeline.execute import Outcome
+from madx_pipeline.plan import Job, Plan, fingerprint_of
+from madx_pipeline.recipe import Recipe
+from madx_pipeline.stage import Json
+from madx_pipeline.store import Store
+
+RECIPE = Recipe.model_validate(
+    {
+        "name": "made-up",
+        "base_model": {"builtin": "miniature"},
+        "source_language": "qaa",
+        "target_languages": ["qad"],
+        "tasks": {"pos": {"card": "miniature_pos"}},
+    }
+)
+
+
+def make_job(
+    name: str,
+    *,
+    stage: str = "prepare_corpus",
+    language: str = "qaa",
+    inputs: dict[str, Job] | None = None,
+    params: dict[str, Json] | None = None,
+) -> Job:
+    """A job whose fingerprint follows from what is given."""
+    needs = {role: job.fingerprint for role, job in (inputs or {}).items()}
+    key: dict[str, str | int] = {"language": language}
+    content = {"stage": stage, "key": key, "params": params or {}, "inputs": needs, "name": name}
+    return Job(
+        name=name,
+        stage=stage,
+        version=1,
+        kind="corpus",
+        key=key,
+        params=params or {},
+        source=None,
+        locations={},
+        inputs=needs,
+        resources={"threads": 1, "gpus": 0, "memory_gib": 1.0},
+        fingerprint=fingerprint_of(content),
+    )
+
+
+def make_plan_of(*jobs: Job) -> Plan:
+    """A plan of these jobs, in this order."""
+    return Plan(RECIPE, {job.fingerprint: job for job in jobs})
+
+
+def finish(store: Store, job: Job, text: str = "made") -> Path:
+    """Makes a job's artifact with one file in it."""
+    workspace = store.begin(job)
+    (workspace.path / "out.txt").write_text(text, encoding="utf-8")
+    return store.finish(job, workspace, {"torch": "0"}).path
+
+
+class InstantRunner:
+    """A runner that makes a one-file artifact of each job at once; `fails` says which do not get there."""
+
+    def __init__(self, store: Store, capacity: int = 1, fails: frozenset[str] = frozenset()) -> None:
+        self.capacity = capacity
+        self.order: list[str] = []
+        self.closed = False
+        self._store = store
+        self._fails = fails
+        self._ended: list[Outcome] = []
+
+    def start(self, job: Job) -> None:
+        self.order.append(job.name)
+        if job.name in self._fails:
+            self._ended.append(Outcome(job.fingerprint, "failed"))
+            return
+        finish(self._store, job)
+        self._ended.append(Outcome(job.fingerprint, "ran"))
+
+    def wait(self) -> list[Outcome]:
+        assert self._ended, "waiting for nothing would hang"
+        return [self._ended.pop(0)]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Silent:
+    """An observer that only remembers."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[tuple[str, Outcome]] = []
+
+    def started(self, job: Job) -> None:
+        """Nothing to show."""
+
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        self.outcomes.append((job.name, outcome))

@@ -1,0 +1,25 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# As the command line does: before torch is imported anywhere.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# No test needs a hub; one that reaches for it anyway should fail at once, not after a time-out.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data beside the repository; tests that need it are skipped where it is missing."""
+    folder = REPOSITORY.parent / "shared"
+    if not (folder / "data" / "manifest.json").is_file():
+        pytest.skip("the folder of real data (../shared) is not here")
+    return folder

@@ -1,0 +1,174 @@
+"""The plan: which jobs a recipe has, what decides their fingerprints, what changes when something changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from madx_pipeline.cards import Material
+from madx_pipeline.materials import Materials
+from madx_pipeline.plan import Job, Plan, fingerprint_of, make_plan
+from madx_pipeline.recipe import METHODS, Recipe
+
+GOOD: dict[str, Any] = {
+    "name": "trial",
+    "base_model": {"builtin": "miniature"},
+    "source_language": "en",
+    "target_languages": ["sw", "fi"],
+    "tasks": {"pos": {"card": "conllu"}, "ner": {"card": "conll"}},
+    "methods": list(METHODS),
+    "seeds": [1, 2],
+}
+
+
+def plan_of(**changes: Any) -> Plan:
+    recipe = Recipe.model_validate({**GOOD, **changes})
+    materials = Materials(
+        base_model=Material({"builtin": "miniature", "world_seed": 0}, {}),
+        corpora={language: Material({"text": f"text of {language}"}, {}) for language in recipe.languages},
+        task_data={
+            (task, language): Material({"data": f"{task} in {language}"}, {})
+            for task in recipe.tasks
+            for language in recipe.languages
+        },
+    )
+    return make_plan(recipe, materials)
+
+
+def jobs_of(plan: Plan, stage: str) -> list[Job]:
+    return [job for job in plan.jobs.values() if job.stage == stage]
+
+
+def names(plan: Plan) -> dict[str, str]:
+    return {job.name: job.fingerprint for job in plan.jobs.values()}
+
+
+def rerun(before: Plan, after: Plan) -> set[str]:
+    """Stages of jobs that `after` has and `before` has not."""
+    return {job.stage for fingerprint, job in after.jobs.items() if fingerprint not in before.jobs}
+
+
+def test_every_job_comes_after_what_it_needs() -> None:
+    seen: set[str] = set()
+    for job in plan_of().jobs.values():
+        assert set(job.inputs.values()) <= seen
+        seen.add(job.fingerprint)
+
+
+def test_languages_and_tasks_cost_their_sum_not_their_product() -> None:
+    plan = plan_of()
+    assert len(jobs_of(plan, "train_language_adapter")) == 3
+    assert len(jobs_of(plan, "train_task_adapter")) == 2 * 2 * 2  # tasks x seeds x (on the source adapter, alone)
+    assert len(jobs_of(plan, "finetune_base_model")) == 2 * 2
+
+
+def test_every_method_has_a_cell_for_every_language_task_and_seed() -> None:
+    plan = plan_of()
+    assert len(plan.cells) == 4 * 3 * 2 * 2
+    assert {cell.fingerprint for cell in plan.cells} == {job.fingerprint for job in jobs_of(plan, "evaluate_zero_shot")}
+
+
+def test_madx_swaps_the_language_adapter_and_source_kept_does_not() -> None:
+    plan = plan_of()
+    adapters = {job.fingerprint: job.key["language"] for job in jobs_of(plan, "train_language_adapter")}
+    used = {
+        (cell.method, cell.language): adapters.get(plan.jobs[cell.fingerprint].inputs.get("language_adapter", ""))
+        for cell in plan.cells
+    }
+    assert used["madx", "sw"] == "sw"
+    assert used["madx_source_kept", "sw"] == "en"
+    assert used["task_adapter_only", "sw"] is None
+    assert used["full_finetuning", "sw"] is None
+
+
+def test_madx_and_source_kept_share_the_task_adapter_and_the_evaluation_on_the_source() -> None:
+    plan = plan_of(methods=["madx", "madx_source_kept"])
+    tuned = {
+        plan.jobs[cell.fingerprint].inputs["tuned"] for cell in plan.cells if cell.task == "pos" and cell.seed == 1
+    }
+    assert len(tuned) == 1
+    shared = {cell.fingerprint for cell in plan.cells if (cell.task, cell.language, cell.seed) == ("pos", "en", 1)}
+    assert len(shared) == 1
+
+
+def test_without_madx_no_target_adapter_is_trained() -> None:
+    plan = plan_of(methods=["madx_source_kept", "task_adapter_only"])
+    assert [job.key["language"] for job in jobs_of(plan, "train_language_adapter")] == ["en"]
+
+
+def test_a_language_without_adapter_is_a_gap_for_madx_and_nothing_else() -> None:
+    plan = plan_of(language_adapters={"default": "train", "fi": "none"})
+    gaps = {(cell.method, cell.language) for cell in plan.cells}
+    assert ("madx", "fi") not in gaps
+    assert ("madx_source_kept", "fi") in gaps
+
+
+def test_targets_are_read_against_the_labels_of_the_source() -> None:
+    plan = plan_of()
+    by_language = {job.key["language"]: job for job in jobs_of(plan, "prepare_task_data") if job.key["task"] == "pos"}
+    assert by_language["sw"].inputs["source_data"] == by_language["en"].fingerprint
+    assert "source_data" not in by_language["en"].inputs
+
+
+def test_a_changed_parameter_reruns_only_what_follows() -> None:
+    before, after = plan_of(), plan_of(stages={"train_language_adapter": {"max_steps": 7}})
+    assert rerun(before, after) == {"train_language_adapter", "train_task_adapter", "evaluate_zero_shot"}
+    kept = {job.name for job in after.jobs.values() if job.fingerprint in before.jobs}
+    assert "train_task_adapter/pos/en/1/none" in kept
+    assert "evaluate_zero_shot/pos/sw/full_finetuning/1" in kept
+
+
+def test_adding_a_language_runs_only_its_jobs() -> None:
+    before, after = plan_of(), plan_of(target_languages=["sw", "fi", "yo"])
+    new = [job for fingerprint, job in after.jobs.items() if fingerprint not in before.jobs]
+    assert {job.key["language"] for job in new} == {"yo"}
+
+
+def test_removing_a_language_runs_nothing() -> None:
+    assert rerun(plan_of(), plan_of(target_languages=["sw"])) == set()
+
+
+def test_names_paths_and_resources_are_not_in_the_fingerprint() -> None:
+    before = plan_of()
+    after = plan_of(name="other", summary="words", resources={"train_language_adapter": {"threads": 8}})
+    assert set(before.jobs) == set(after.jobs)
+    assert next(iter(jobs_of(after, "train_language_adapter"))).resources["threads"] == 8
+
+
+def test_a_seed_changes_only_what_is_seeded() -> None:
+    assert rerun(plan_of(seeds=[1]), plan_of(seeds=[1, 9])) == {
+        "train_task_adapter",
+        "finetune_base_model",
+        "evaluate_zero_shot",
+    }
+
+
+def test_a_job_survives_a_process_border_as_plain_data() -> None:
+    for job in plan_of().jobs.values():
+        assert Job.from_json(job.to_json()) == job
+
+
+def test_the_fingerprint_of_given_content_never_changes() -> None:
+    """Golden: a change of this value would orphan every store in the world."""
+    content = {
+        "stage": "prepare_corpus",
+        "version": 1,
+        "key": {"language": "yo"},
+        "params": {"a": 1, "b": 0.5, "c": None, "d": "ẹ̀"},
+        "inputs": {"base_model": "00"},
+        "source": None,
+    }
+    assert fingerprint_of(content) == "3e4bf4cc656d738feb7b9693fdb120252d9dd7d40b7ae2d4ed52ba8609a6b7ee"
+    assert fingerprint_of(dict(reversed(content.items()))) == fingerprint_of(content)
+
+
+def test_a_number_that_is_none_has_no_fingerprint() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        fingerprint_of({"learning_rate": float("nan")})
+
+
+def test_folders_are_named_by_key_and_fingerprint() -> None:
+    for job in plan_of().jobs.values():
+        assert job.folder == f"{job.stage}/{job.slug}-{job.fingerprint[:12]}"
+        assert "/" not in job.slug
