@@ -1,0 +1,144 @@
+"""The world: unlabelled text and labelled data in every language, all from one seed.
+
+The world is clean by construction. Labelled sentences are drawn first, test before validation before
+train, and each is kept only if neither its meaning nor its text in *any* language is taken. Unlabelled
+text, code-switched text included, is then drawn around all of them. So no test sentence was ever
+trained on, by any model, in any language.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from typing import Any
+
+from madx_pipeline.errors import InputError, suggestion
+from madx_pipeline.miniature.clauses import Author, NounPhrase, Sentence
+from madx_pipeline.miniature.languages import LANGUAGES, TASKS
+from madx_pipeline.miniature.lexicon import TOPICS, lexicons
+from madx_pipeline.miniature.linearise import Token, Voice, as_text
+from madx_pipeline.miniature.names import Names
+
+SPLITS = {"test": 300, "validation": 200, "train": 600}
+"""Sentences of each labelled split, in the order in which they are drawn."""
+
+SEEN_SENTENCES = 10_000
+"""Unlabelled sentences of a language in the base model's pretraining text."""
+
+UNSEEN_SENTENCES = 8_000
+"""Unlabelled sentences of a target language."""
+
+DOCUMENT = 3
+"""Sentences of a document, all on one topic; mixed topics hide what the words have in common."""
+
+CODE_SWITCHED_SHARE = 0.3
+"""Code-switched sentences for the base model, as a share of the unlabelled sentences it sees."""
+
+Example = dict[str, Any]
+"""`{"words": [...], "labels": [...]}` for tagging, `{"text": ..., "label": ...}` for topics."""
+
+
+class World:
+    """One miniature world.
+
+    Args:
+        seed: Everything follows from it; another seed gives other words, names and sentences.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.names = Names(seed)
+        self._lexicons = lexicons(seed)
+        self._voices = {code: Voice(words, LANGUAGES[code].grammar) for code, words in self._lexicons.items()}
+        self._taken: set[Sentence | str] = set()
+        self._sentences = {split: self._draw_labelled(split, count) for split, count in SPLITS.items()}
+
+    def corpus(self, language: str) -> Iterator[str]:
+        """Unlabelled text of a language, a document of three sentences a line.
+
+        Raises:
+            InputError: If there is no such language.
+        """
+        voice = self._voices[_known(language, LANGUAGES, "language")]
+        count = SEEN_SENTENCES if LANGUAGES[language].seen else UNSEEN_SENTENCES
+        rng = random.Random(f"{self.seed}/corpus/{language}")
+        for _ in range(count // DOCUMENT):
+            yield self._document(rng, lambda: voice)
+
+    def code_switched(self) -> Iterator[str]:
+        """Documents for pretraining that swap half of one seen language's words for another's.
+
+        They are what aligns the base model's languages with one another.
+        """
+        seen = [code for code, language in LANGUAGES.items() if language.seen]
+        rng = random.Random(f"{self.seed}/code-switched")
+        for _ in range(int(CODE_SWITCHED_SHARE * len(seen) * SEEN_SENTENCES) // DOCUMENT):
+            one, other = rng.sample(seen, 2)
+            yield self._document(rng, partial(self._switching_voice, rng, one, other))
+
+    def labelled(self, task: str, language: str, split: str) -> Iterator[Example]:
+        """Labelled data; the same sentences in every language, and the same for `ner` and `pos`.
+
+        `topics` leaves out sentences that say nothing about their topic.
+
+        Raises:
+            InputError: If there is no such task, language or split.
+        """
+        _known(task, TASKS, "task")
+        voice = self._voices[_known(language, LANGUAGES, "language")]
+        for sentence in self._sentences[_known(split, SPLITS, "split")]:
+            if task != "topics" or _shows_topic(sentence):
+                yield _example(task, sentence, voice.say(sentence))
+
+    def _draw_labelled(self, split: str, count: int) -> list[Sentence]:
+        author = Author(random.Random(f"{self.seed}/labelled/{split}"), self.names, split)
+        drawn: list[Sentence] = []
+        while len(drawn) < count:
+            sentence = author.sentence(author.rng.choice(TOPICS))
+            forms: set[Sentence | str] = {sentence, *(_text(voice.say(sentence)) for voice in self._voices.values())}
+            if self._taken.isdisjoint(forms):
+                self._taken |= forms
+                drawn.append(sentence)
+        return drawn
+
+    def _document(self, rng: random.Random, voice: Callable[[], Voice]) -> str:
+        author, topic = Author(rng, self.names), rng.choice(TOPICS)
+        return " ".join(self._fresh(author, topic, voice()) for _ in range(DOCUMENT))
+
+    def _fresh(self, author: Author, topic: str, voice: Voice) -> str:
+        """The text of a sentence that is no labelled one, neither in meaning nor in text."""
+        while True:
+            sentence = author.sentence(topic)
+            text = _text(voice.say(sentence))
+            if self._taken.isdisjoint((sentence, text)):
+                return text
+
+    def _switching_voice(self, rng: random.Random, one: str, other: str) -> Voice:
+        words = {c: self._lexicons[other][c] if rng.random() < 0.5 else w for c, w in self._lexicons[one].items()}
+        return Voice(words, LANGUAGES[one].grammar)
+
+
+def _text(tokens: list[Token]) -> str:
+    return as_text([token.word for token in tokens])
+
+
+def _example(task: str, sentence: Sentence, tokens: list[Token]) -> Example:
+    if task == "topics":
+        return {"text": _text(tokens), "label": sentence.topic}
+    labels = [token.entity if task == "ner" else token.pos for token in tokens]
+    return {"words": [token.word for token in tokens], "labels": labels}
+
+
+def _shows_topic(sentence: Sentence) -> bool:
+    """Whether the verb, or a noun that the sentence is about, belongs to its topic."""
+    said = [clause.verb for clause in sentence.clauses]
+    for clause in sentence.clauses:
+        said += [p.noun for p in (clause.subject, clause.object) if isinstance(p, NounPhrase)]
+    return any(concept.startswith(sentence.topic) for concept in said)
+
+
+def _known(name: str, allowed: Collection[str], what: str) -> str:
+    if name not in allowed:
+        raise InputError(f"the miniature world has no {what} {name!r}. {suggestion(name, allowed)}")
+    return name

@@ -1,0 +1,77 @@
+"""Nothing that is scored was ever trained on: by any model, in any language, as text or as meaning."""
+
+from __future__ import annotations
+
+import pytest
+
+from madx_pipeline.miniature import LANGUAGES
+from madx_pipeline.miniature.clauses import Sentence
+from madx_pipeline.miniature.linearise import Token, Voice, as_text
+from madx_pipeline.miniature.world import SPLITS, World
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(3)
+
+
+def labelled(world: World, split: str) -> set[str]:
+    return {as_text(e["words"]) for code in LANGUAGES for e in world.labelled("ner", code, split)}
+
+
+def sentences(lines: list[str]) -> set[str]:
+    return {f"{sentence.strip()}." for line in lines for sentence in line.split(".") if sentence.strip()}
+
+
+def test_no_scored_sentence_is_in_the_unlabelled_text_of_any_language(world: World) -> None:
+    scored = labelled(world, "test") | labelled(world, "validation")
+    for code in LANGUAGES:
+        assert scored.isdisjoint(sentences(list(world.corpus(code)))), code
+    assert scored.isdisjoint(sentences(list(world.code_switched())))
+
+
+def test_no_sentence_is_in_two_labelled_splits_in_any_language(world: World) -> None:
+    texts = {split: labelled(world, split) for split in SPLITS}
+    assert texts["test"].isdisjoint(texts["train"] | texts["validation"])
+    assert texts["validation"].isdisjoint(texts["train"])
+
+
+def test_no_sentence_is_twice_in_a_split(world: World) -> None:
+    for code in LANGUAGES:
+        texts = [as_text(e["words"]) for e in world.labelled("ner", code, "test")]
+        assert len(texts) == len(set(texts))
+
+
+def test_no_scored_meaning_is_said_in_code_switched_text(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: dict[str, set[Sentence]] = {}
+    say = Voice.say
+
+    def listening(voice: Voice, sentence: Sentence) -> list[Token]:
+        tokens = say(voice, sentence)
+        said.setdefault(as_text([token.word for token in tokens]), set()).add(sentence)
+        return tokens
+
+    monkeypatch.setattr(Voice, "say", listening)
+    list(world.labelled("ner", "qaa", "test"))
+    scored = set().union(*said.values())
+    said.clear()
+    switched = sentences(list(world.code_switched()))
+    assert switched <= set(said)
+    assert scored.isdisjoint(set().union(*(said[text] for text in switched)))
+
+
+def test_topic_texts_are_the_sentences_of_the_same_split(world: World) -> None:
+    for split in SPLITS:
+        topics = {e["text"] for code in LANGUAGES for e in world.labelled("topics", code, split)}
+        assert topics <= labelled(world, split)
+
+
+def test_names_of_the_splits_are_disjoint_and_all_are_in_the_unlabelled_text(world: World) -> None:
+    def names(split: str) -> set[str]:
+        examples = world.labelled("ner", "qaa", split)
+        return {w for e in examples for w in e["words"] if w[0].isupper() and w in world.names.splits}
+
+    assert names("test").isdisjoint(names("train") | names("validation"))
+    assert names("validation").isdisjoint(names("train"))
+    written = " ".join(world.corpus("qae")).replace(".", "").split()
+    assert len(names("test") - set(written)) < 5
