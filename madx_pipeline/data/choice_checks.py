@@ -1,0 +1,105 @@
+"""What is wrong with what a recipe says of its outside material: languages, files, splits, labels, options."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from madx_pipeline.data.card_models import Card, TaskCard, TaskChoice
+from madx_pipeline.data.formats import ReadOptions
+from madx_pipeline.errors import Problem, nearest
+from madx_pipeline.languages import language_name
+from madx_pipeline.recipe_errors import field_problems
+
+_CLOSE = 10
+"""Distance of languages by CLDR's table; below it a reader of one mostly reads the other."""
+_WITHOUT = {
+    "train": "is the source language and has no train split: the task adapter learns from it.",
+    "validation": "is the source language and has no validation split: the task adapter that is kept is chosen on it.",
+    "test": "has no test split: there would be nothing to evaluate on.",
+}
+
+
+def absolute(written: str, folder: Path) -> Path:
+    """Where a path of a recipe points: from the recipe's folder, unless it is absolute or starts with `~`."""
+    return (folder / os.path.expanduser(written)).absolute()
+
+
+def file_problem(written: str, folder: Path) -> Problem | None:
+    """What is wrong with a file that a recipe names, or None."""
+    path = absolute(written, folder)
+    if path.is_file():
+        return None
+    if path.is_dir():
+        return Problem(f"recipe says {written}, which is a folder, not a file.", f"Name a file in {path}.")
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = nearest(path.name, beside)
+    hint = f'Nearest: "{close}".' if close is not None else "Paths start at the recipe's folder."
+    return Problem(f"recipe says {written}, not found in {folder.absolute()}.", hint)
+
+
+def split_problems(card: str, language: str, given: Collection[str], needs: Sequence[str]) -> list[Problem]:
+    """What is missing among the files given for a language."""
+    if not given:
+        files = ", ".join(f"{split}: ..." for split in needs)
+        message = f'{card} reads files, and files has none for "{language}" ({language_name(language)}).'
+        return [Problem(message, f'Add files: {{"{language}": {{{files}}}}}.')]
+    return [
+        Problem(f'"{language}" {_WITHOUT[split]}', f'Add files: {{"{language}": {{{split}: ...}}}}.')
+        for split in needs
+        if split not in given
+    ]
+
+
+def language_problems(card: Card, language: str) -> list[Problem]:
+    """What is wrong with asking a card for a language."""
+    if card.speaks(language):
+        return []
+    close = _nearest_language(language, list(card.languages))
+    near = f' Nearest: "{close}" ({language_name(close)}).' if close is not None else ""
+    return [
+        Problem(
+            f'{card.name} has no language "{language}".{near} All: madx show {card.name}.',
+            "Correct the code, leave the language out, or bring files of your own.",
+        )
+    ]
+
+
+def _nearest_language(language: str, codes: Sequence[str]) -> str | None:
+    """The same or a closely related language (`qu` for `quz`); failing that, a code that is spelt alike."""
+    import langcodes
+
+    try:
+        close, distance = langcodes.closest_match(language, codes, max_distance=_CLOSE)
+    except langcodes.LanguageTagError:
+        return nearest(language, codes)
+    return str(close) if distance < _CLOSE else nearest(language, codes)
+
+
+def label_problems(card: TaskCard, choice: TaskChoice) -> list[Problem]:
+    """What is wrong with the map of labels.
+
+    In IOB2 the map is one of entity types; a tag in it would never match anything.
+    """
+    if card.label_scheme == "plain":
+        return []
+    wrong = [name for pair in choice.labels.items() for name in pair if name.startswith(("B-", "I-"))]
+    wrong += ["O"] if "O" in choice.labels else []
+    hint = "Give entity types, without B- and I-: labels: {DATE: O, OTH: LOC}."
+    return [Problem(f"labels has {name}, which is not an entity type.", hint) for name in wrong]
+
+
+def read_options(card: TaskCard, changes: dict[str, Any]) -> tuple[ReadOptions | None, list[Problem]]:
+    """The card's format options with the recipe's changes, and what is wrong with these."""
+    if card.read is None:
+        message = f"{card.name} makes its own data: files cannot take its place."
+        return None, [Problem(message, "Take a card that reads files: conllu, conll, table.")]
+    model = type(card.read)
+    try:
+        return model.model_validate({**card.read.model_dump(), **changes}), []
+    except ValidationError as error:
+        return None, field_problems(error, "read", model, separator=".")

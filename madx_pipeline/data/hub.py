@@ -1,0 +1,109 @@
+"""Pinned files of data sets on the Hugging Face Hub, through its cache.
+
+Files are downloaded into the usual cache and read from there, so that what was fetched once (say, on a
+login node) is found again without a network, and an interrupted download goes on where it stopped.
+`datasets.load_dataset` with the name of a repository does neither. Nothing a repository brings is executed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from madx_pipeline.data.examples import Example, read_file
+from madx_pipeline.data.formats import ReadOptions
+from madx_pipeline.data.sources import HubTable
+from madx_pipeline.errors import JobError
+from madx_pipeline.stage import Json
+
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.")
+
+
+def hub_files(table: HubTable, split: str) -> list[Path]:
+    """The files of a split, downloaded if they are not in the cache. Sorted.
+
+    Raises:
+        JobError: If they cannot be had, or only in part.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    pattern = table.files[split]
+    try:
+        folder = snapshot_download(
+            table.repository, repo_type="dataset", revision=table.revision, allow_patterns=[pattern, "README.md"]
+        )
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        raise _unreachable(table, pattern, " ".join(str(error).split())[:200]) from error
+    files = sorted(Path(folder).glob(pattern))
+    if not files:
+        raise _unreachable(table, pattern, "the cache has no such file")
+    _check_complete(files, table)
+    return files
+
+
+def hub_rows(table: HubTable, split: str) -> Iterator[dict[str, Json]]:
+    """The rows of a split in parquet, one at a time, under our names of the columns; labels as names.
+
+    Raises:
+        JobError: If the files cannot be had, or have other columns.
+    """
+    from datasets import load_dataset
+
+    files = [str(path) for path in hub_files(table, split)]
+    rows: Any = load_dataset("parquet", data_files=files, split="train", streaming=True)
+    columns = table.columns or {}
+    missing = [theirs for theirs in columns.values() if theirs not in rows.features]
+    if missing:
+        raise JobError(f"{table.repository} has no column {missing[0]}; it has {', '.join(rows.features)}.")
+    names = {ours: _class_names(rows.features[theirs]) for ours, theirs in columns.items()}
+    for row in rows.select_columns(list(columns.values())):
+        yield {ours: _named(row[theirs], names[ours]) for ours, theirs in columns.items()}
+
+
+def hub_examples(table: HubTable, split: str, read: ReadOptions | None) -> Iterator[Example]:
+    """The labelled examples of a split: from parquet, or from text files laid out as `read` says."""
+    if read is not None:
+        for path in hub_files(table, split):
+            yield from read_file(path, read)
+        return
+    for row in hub_rows(table, split):
+        example = Example(row["words"], row["labels"]) if "words" in row else Example([row["text"]], [row["label"]])
+        if not all(isinstance(label, str) for label in example.labels):
+            raise JobError(f"{table.repository}: labels are numbers without names.", "Bring files with names instead.")
+        yield example
+
+
+def _unreachable(table: HubTable, pattern: str, cause: str) -> JobError:
+    return JobError(
+        f"{pattern} of the data set {table.repository} cannot be had from the hub: {cause}.",
+        f"Where there is a network: hf download --repo-type dataset {table.repository} --revision {table.revision} "
+        f"--include '{pattern}'. Or bring files of your own.",
+    )
+
+
+def _check_complete(files: list[Path], table: HubTable) -> None:
+    """A cache may hold only some of the parts of a split: then the split would be cut short without a word."""
+    numbered = [found for path in files if (found := _SHARD.search(path.name)) is not None]
+    expected = max((int(found[2]) for found in numbered), default=len(files))
+    if len(files) < expected:
+        raise JobError(
+            f"{table.repository}: {len(files)} of {expected} files of {files[0].parent.name} are in the cache.",
+            "With a network, run again: the download goes on where it stopped.",
+        )
+
+
+def _class_names(feature: Any) -> list[str] | None:
+    """Names of the classes of a column of labels, or of lists of labels; None for other columns."""
+    inner = getattr(feature, "feature", feature)
+    names = getattr(inner, "names", None)
+    return list(names) if names is not None else None
+
+
+def _named(value: Json, names: list[str] | None) -> Json:
+    """Class numbers as names."""
+    if names is None:
+        return value
+    return [names[number] for number in value] if isinstance(value, list) else names[value]

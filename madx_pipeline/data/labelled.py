@@ -1,0 +1,64 @@
+"""The labelled examples of one task in one language, wherever they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import cast
+
+from madx_pipeline.data.examples import Example, read_file
+from madx_pipeline.data.hub import hub_examples
+from madx_pipeline.data.sources import Split, TaskSource
+from madx_pipeline.errors import JobError
+
+
+def splits_of(source: TaskSource) -> list[Split]:
+    """The splits the job was told to read, in the order train, validation, test."""
+    there = source.files or source.splits or (source.hub.files if source.hub is not None else ())
+    order: tuple[Split, ...] = ("train", "validation", "test")
+    return [split for split in order if split in there]
+
+
+def labelled(
+    source: TaskSource, split: Split, locations: Mapping[str, str], world_seed: int | None
+) -> Iterator[Example]:
+    """The examples of a split, in their order.
+
+    Args:
+        source: What the job was told.
+        split: One of `splits_of(source)`.
+        locations: Split to file, for files.
+        world_seed: Seed of the built-in world, if the base model is its model.
+
+    Raises:
+        JobError: If they cannot be read.
+    """
+    if source.files is not None and source.read is not None:
+        return read_file(Path(locations[split]), source.read)
+    if source.hub is not None:
+        return hub_examples(source.hub, split, source.read)
+    return _miniature(source, split, world_seed)
+
+
+def place(source: TaskSource, split: Split, locations: Mapping[str, str]) -> str:
+    """Where the examples of a split come from, for people."""
+    if source.files is not None:
+        return Path(locations[split]).name
+    if source.hub is not None:
+        return f"{source.hub.repository}, {source.hub.files[split]}"
+    return f"the built-in world, {source.miniature}"
+
+
+def _miniature(source: TaskSource, split: Split, world_seed: int | None) -> Iterator[Example]:
+    if world_seed is None:
+        raise JobError(
+            f"the task card {source.card} is the built-in world's, and the base model is another.",
+            "Take base_model: {builtin: miniature}, or a task in a real language.",
+        )
+    from madx_pipeline.miniature.world import World
+
+    for row in World(world_seed).labelled(str(source.miniature), str(source.language), split):
+        if source.task_type == "tagging":
+            yield Example(cast(list[str], row["words"]), cast(list[str], row["labels"]))
+        else:
+            yield Example([cast(str, row["text"])], [cast(str, row["label"])])

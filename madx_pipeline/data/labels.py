@@ -1,0 +1,100 @@
+"""Labels by name: the recipe's map, what a scheme allows, and the order they are kept in.
+
+Numbers never cross a border here: data sets order their classes differently, and a silent shift of label
+ids gives plausible scores that mean nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from madx_pipeline.data.sources import LabelScheme
+from madx_pipeline.errors import JobError, Problem, nearest
+
+OUTSIDE = "O"
+_LEFT_OVER = "X"
+"""What Universal Dependencies calls words of no other part of speech."""
+
+
+def entity_type(label: str) -> str:
+    """`LOC` of `B-LOC` and `I-LOC`; `O` of `O`."""
+    return label if label == OUTSIDE else label[2:]
+
+
+def check_scheme(labels: Iterable[str], scheme: LabelScheme, where: str) -> None:
+    """Checks that labels are written in a scheme.
+
+    Raises:
+        JobError: If a label of an IOB2 task is neither `O` nor `B-` or `I-` with an entity type.
+    """
+    if scheme == "plain":
+        return
+    for label in labels:
+        if label != OUTSIDE and (label[:2] not in ("B-", "I-") or len(label) < 3):
+            raise JobError(
+                f"{where}: the label {label} is not IOB2 (O, B-<type>, I-<type>).",
+                "Is the label in another column (read: ...), or is this a task with plain labels (another card)?",
+            )
+
+
+def mapped(labels: Sequence[str], scheme: LabelScheme, names: Mapping[str, str]) -> list[str]:
+    """The labels under the recipe's names; in IOB2 the map is one of entity types."""
+    if scheme == "plain":
+        return [names.get(label, label) for label in labels]
+    return [_mapped_tag(label, names) for label in labels]
+
+
+def _mapped_tag(label: str, names: Mapping[str, str]) -> str:
+    kind = names.get(entity_type(label), entity_type(label))
+    return OUTSIDE if OUTSIDE in (label, kind) else f"{label[:2]}{kind}"
+
+
+def canonical(labels: Iterable[str], scheme: LabelScheme) -> list[str]:
+    """The labels a task has, given those that occur, in an order that depends on nothing else.
+
+    For IOB2, `O` first, then `B-` and `I-` of every entity type, whether or not both occur.
+    """
+    if scheme == "plain":
+        return sorted(set(labels))
+    types = sorted({entity_type(label) for label in labels} - {OUTSIDE})
+    return [OUTSIDE, *(f"{prefix}-{kind}" for kind in types for prefix in "BI")]
+
+
+def orphans(labels: Sequence[str]) -> int:
+    """Tags `I-X` that follow neither `B-X` nor `I-X`; IOB2 has no such thing, real files do."""
+    before = [OUTSIDE, *labels[:-1]]
+    return sum(
+        label.startswith("I-") and entity_type(label) != entity_type(previous)
+        for previous, label in zip(before, labels, strict=True)
+    )
+
+
+def unknown_labels(counts: Counter[str], known: Sequence[str], scheme: LabelScheme, where: str) -> list[Problem]:
+    """A problem per label (per entity type in IOB2) that the source language's training data does not have.
+
+    Args:
+        counts: How often each label occurs, after the recipe's map.
+        known: The source language's labels.
+        scheme: How labels are written.
+        where: Whose labels they are.
+    """
+    unknown = [label for label in sorted(counts) if label not in known]
+    problems = []
+    for name in sorted({entity_type(label) if scheme == "iob2" else label for label in unknown}):
+        number = sum(counts[label] for label in unknown if name in (label, entity_type(label)))
+        choice, others = _choice(name, known, scheme)
+        times = "once" if number == 1 else f"{number} times"
+        message = f"{where} has the label {name} ({times}), which the source language's training data does not have."
+        hint = f"Map it in the recipe's task: labels: {{{name}: {choice}}} (possible: {others})."
+        problems.append(Problem(message, hint))
+    return problems
+
+
+def _choice(name: str, known: Sequence[str], scheme: LabelScheme) -> tuple[str, str]:
+    """A label to map to, and all there are."""
+    if scheme == "iob2":
+        types = sorted({entity_type(label) for label in known})
+        return OUTSIDE, ", ".join(types)
+    close = _LEFT_OVER if _LEFT_OVER in known else nearest(name, known)
+    return close or known[0], ", ".join(known)

@@ -1,0 +1,95 @@
+"""What a corpus job and a task data job are told about outside material: exactly what decides its content.
+
+These models are what enters a job's fingerprint (`Inputs.source`), and what the stage reads back.
+No path is in them: a file is its sha256, and where it lies is in `Inputs.locations`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from madx_pipeline.data.formats import ReadOptions
+from madx_pipeline.stage import Json
+
+TaskType = Literal["tagging", "classification"]
+LabelScheme = Literal["iob2", "plain"]
+Metric = Literal["span_f1", "accuracy", "macro_f1"]
+Split = Literal["train", "validation", "test"]
+
+
+class Source(BaseModel):
+    """Base of the sources: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def as_json(self) -> dict[str, Json]:
+        """Plain data for the fingerprint; what is not used is left out."""
+        return dict(self.model_dump(mode="json", exclude_none=True))
+
+
+class HubTable(Source):
+    """Files of one data set repository, for one language, pinned.
+
+    Attributes:
+        repository: Id on the Hugging Face Hub.
+        revision: Full commit hash.
+        files: Our name of a split to the pattern of its files; only splits that are read.
+        columns: Our name of a column to theirs, for parquet files.
+    """
+
+    repository: str
+    revision: str
+    files: dict[str, str]
+    columns: dict[str, str] | None = None
+
+
+class CorpusSource(Source):
+    """Where the text of one language comes from: exactly one of `text`, `hub`, `miniature`.
+
+    Attributes:
+        card: Name of the corpus card; None for a file of the user's own.
+        text: sha256 (hex) of a text file, plain or gzip.
+        hub: Data set on the hub.
+        miniature: The built-in world's text.
+        language: What the material calls the language (miniature).
+        max_lines: Lines read at most, or None for the stage's own limit.
+    """
+
+    card: str | None = None
+    text: str | None = None
+    hub: HubTable | None = None
+    miniature: Literal["text"] | None = None
+    language: str | None = None
+    max_lines: int | None = None
+
+
+class TaskSource(Source):
+    """Where the labelled data of one task in one language comes from: one of `files`, `hub`, `miniature`.
+
+    Attributes:
+        card: Name of the task card.
+        task_type: Whether words or texts are labelled.
+        label_scheme: How labels are written.
+        metric: What the task is primarily judged by.
+        files: Split to sha256 (hex).
+        read: How the files are laid out.
+        hub: Data set on the hub.
+        miniature: Task of the built-in world.
+        splits: Splits of the built-in world that are made.
+        language: What the material calls the language (miniature).
+        labels: Their label to ours. For `iob2`, entity types.
+    """
+
+    card: str
+    task_type: TaskType
+    label_scheme: LabelScheme
+    metric: Metric
+    files: dict[Split, str] | None = None
+    read: ReadOptions | None = None
+    hub: HubTable | None = None
+    miniature: Literal["ner", "pos", "topics"] | None = None
+    splits: tuple[Split, ...] | None = None
+    language: str | None = None
+    labels: dict[str, str] | None = None

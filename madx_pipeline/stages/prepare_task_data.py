@@ -1,0 +1,128 @@
+"""Labelled data of one task in one language, made ready: read, labels mapped by name, checked against the source.
+
+The source language's training data says which labels the task has; a label of a target language that is
+not among them is an error with a choice in the recipe, never a silent shift. Word pieces and windows are
+not made here: they depend on the task adapter's training, this does not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from madx_pipeline.errors import JobError
+from madx_pipeline.stage import Inputs, Json, Workspace
+from madx_pipeline.stage import Params as StageParams
+
+if TYPE_CHECKING:
+    from madx_pipeline.data.sources import Split, TaskSource
+    from madx_pipeline.data.task_split import TaskSplit
+
+VERSION = 1
+
+
+class Params(StageParams):
+    """How much of the labelled data is used."""
+
+    max_examples: int | None = Field(ge=1, description="Examples of a split at most, evenly spaced; null uses all.")
+
+
+def run(inputs: Inputs, params: Params, out: Workspace) -> None:
+    """Reads the splits, maps and checks their labels, and writes them as JSON lines.
+
+    Raises:
+        JobError: If data cannot be read, a split is empty, or a label is unknown to the source language.
+    """
+    from madx_pipeline.cards import task_card
+    from madx_pipeline.data.labelled import place, splits_of
+    from madx_pipeline.data.sources import TaskSource
+
+    source = TaskSource.model_validate(dict(inputs.source))
+    splits = _read(source, inputs, params)
+    labels = _labels(splits, source, inputs)
+    for name, split in splits.items():
+        split.write(out.path / f"{name}.jsonl", source)
+    origin = "; ".join(dict.fromkeys(place(source, split, inputs.locations) for split in splits_of(source)))
+    revision = f", revision {source.hub.revision[:12]}" if source.hub is not None else ""
+    out.describe(
+        task=inputs.key["task"],
+        language=inputs.key["language"],
+        task_type=source.task_type,
+        metric=source.metric,
+        label_scheme=source.label_scheme,
+        labels=labels,
+        label_map=source.labels or {},
+        splits={name: split.facts(source) for name, split in splits.items()},
+        repeated=_repeated(splits),
+        licence=task_card(source.card).licence,
+        origin=f"{source.card}: {origin}{revision}",
+        **_measured(splits, source, inputs),
+    )
+
+
+def _read(source: TaskSource, inputs: Inputs, params: Params) -> dict[Split, TaskSplit]:
+    from madx_pipeline.data.labelled import labelled, place, splits_of
+    from madx_pipeline.data.task_split import TaskSplit
+
+    seed = inputs["base_model"].facts.get("world_seed")
+    splits = {}
+    for split in splits_of(source):
+        where = (
+            f'{inputs.key["task"]} in "{inputs.key["language"]}", {split} ({place(source, split, inputs.locations)})'
+        )
+        splits[split] = TaskSplit.read(
+            labelled(source, split, inputs.locations, seed), source, where, params.max_examples
+        )
+    return splits
+
+
+def _labels(splits: Mapping[Split, TaskSplit], source: TaskSource, inputs: Inputs) -> list[str]:
+    """The task's labels, as the source language's training data has them; checks that there are no others."""
+    from madx_pipeline.data.labels import canonical, unknown_labels
+
+    source_data = inputs.get("source_data")
+    if source_data is not None:
+        labels: list[str] = source_data.facts["labels"]
+    else:
+        labels = canonical(splits["train"].labels, source.label_scheme)
+    counts = sum((split.labels for split in splits.values()), Counter[str]())
+    problems = unknown_labels(
+        counts, labels, source.label_scheme, f'{inputs.key["task"]} in "{inputs.key["language"]}"'
+    )
+    if problems:
+        raise JobError(problems)
+    return labels
+
+
+def _repeated(splits: Mapping[Split, TaskSplit]) -> dict[str, int]:
+    """How many examples of the other splits also occur in the training data, labels aside."""
+    if "train" not in splits:
+        return {}
+    seen = {tuple(example.strings) for example in splits["train"].examples}
+    return {
+        f"{name}_in_train": sum(tuple(example.strings) in seen for example in split.examples)
+        for name, split in splits.items()
+        if name != "train"
+    }
+
+
+def _measured(splits: Mapping[Split, TaskSplit], source: TaskSource, inputs: Inputs) -> dict[str, Json]:
+    """`tokens_per_word` and `unknown_share`, by the base model's tokenizer."""
+    from madx_pipeline.data.measure import Measure
+    from madx_pipeline.data.tokens import Tokens
+
+    tokens = Tokens(inputs["base_model"].path / "model")
+    measure = Measure(tokens.unknown)
+    for split in splits.values():
+        for examples in split.batches():
+            sentences = [example.strings for example in examples]
+            texts = [" ".join(strings) for strings in sentences]
+            measure.add(texts, tokens.of_words(sentences) if source.task_type == "tagging" else tokens.of_texts(texts))
+    found = measure.facts()
+    if source.task_type == "tagging":
+        words = sum(len(example.strings) for split in splits.values() for example in split.examples)
+        found["tokens_per_word"] = round(measure.tokens / words, 4)
+    return {name: found[name] for name in ("tokens_per_word", "unknown_share")}

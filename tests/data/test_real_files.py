@@ -1,0 +1,134 @@
+"""Every labelled file of the shared folder loads, with the counts its manifest states; and its awkward traits."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from madx_pipeline.cards import task_card
+from madx_pipeline.data.cleaning import cleaned
+from madx_pipeline.data.examples import Example, read_file
+from madx_pipeline.data.formats import TableFormat
+from madx_pipeline.data.labels import check_scheme, orphans
+from madx_pipeline.data.text import TextFile
+
+CARD_OF = {"ud-pos-dep": "conllu", "ner": "conll", "topic": "sib200"}
+
+
+@pytest.fixture(scope="module")
+def manifest(shared: Path) -> list[dict[str, Any]]:
+    text = (shared / "data/manifest.json").read_text(encoding="utf-8")
+    files: list[dict[str, Any]] = json.loads(text)["files"]
+    return files
+
+
+@cache
+def load(shared: Path, file: str, card: str) -> list[Example]:
+    read = task_card(card).read
+    assert read is not None
+    return list(read_file(shared / "data" / file, read))
+
+
+def strings(examples: list[Example]) -> list[str]:
+    return [string for example in examples for string in example.strings]
+
+
+def tags(examples: list[Example]) -> list[str]:
+    return [label for example in examples for label in example.labels]
+
+
+@pytest.mark.parametrize("kind", list(CARD_OF))
+def test_every_file_loads_with_the_counts_of_its_manifest(
+    shared: Path, manifest: list[dict[str, Any]], kind: str
+) -> None:
+    entries = [entry for entry in manifest if entry["task"] == kind]
+    assert len(entries) == {"ud-pos-dep": 30, "ner": 30, "topic": 39}[kind]
+    for entry in entries:
+        examples = load(shared, entry["file"], CARD_OF[kind])
+        assert len(examples) == entry["rows"], entry["file"]
+        assert set(tags(examples)) == set(entry.get("upos") or entry.get("tags") or entry["labels"]), entry["file"]
+        words = entry.get("words", entry.get("tokens"))
+        if words is not None:
+            assert len(strings(examples)) == words, entry["file"]
+
+
+def test_every_text_is_read_to_the_last_line(shared: Path, manifest: list[dict[str, Any]]) -> None:
+    entries = [entry for entry in manifest if entry["task"] == "mlm-text"]
+    assert len(entries) == 25
+    for entry in entries:
+        counts: Counter[str] = Counter()
+        lines = list(cleaned(TextFile(shared / "data" / entry["file"]), 50_000, counts))
+        assert len(lines) == counts["read"] == entry["rows"], entry["file"]
+        assert counts["normalised"] == 0, entry["file"]
+
+
+def test_every_tag_is_iob2(shared: Path, manifest: list[dict[str, Any]]) -> None:
+    for entry in manifest:
+        if entry["task"] == "ner":
+            check_scheme(tags(load(shared, entry["file"], "conll")), "iob2", entry["file"])
+
+
+def test_ranges_and_empty_nodes_of_hebrew_and_english_are_no_words(shared: Path) -> None:
+    hebrew = load(shared, "ud/he_htb-test.conllu", "conllu")
+    assert "_" not in tags(hebrew)
+    assert any(string.startswith("_") or string.endswith("_") for string in strings(hebrew))
+    assert len(strings(load(shared, "ud/en_ewt-test.conllu", "conllu"))) == 6018
+
+
+def test_words_of_vietnamese_and_finnish_keep_their_spaces(shared: Path) -> None:
+    assert any(" " in word for word in strings(load(shared, "ud/vi_vtb-test.conllu", "conllu")))
+    finnish = strings(load(shared, "ud/fi_tdt-dev.conllu", "conllu"))
+    assert "3 000" in finnish
+
+
+@pytest.mark.parametrize(("file", "hashes"), [("swa/train", 2), ("yor/train", 19), ("yor/test", 29)])
+def test_hash_signs_of_masakhaner_are_tokens(shared: Path, file: str, hashes: int) -> None:
+    assert strings(load(shared, f"ner/{file}.txt", "conll")).count("#") == hashes
+
+
+def test_tag_sets_differ_between_languages(shared: Path) -> None:
+    assert "B-OTH" in tags(load(shared, "ner/hr/test.txt", "conll"))
+    assert "B-DATE" in tags(load(shared, "ner/swa/test.txt", "conll"))
+    assert "B-ORG" not in tags(load(shared, "ner/tl/test.txt", "conll"))
+
+
+@pytest.mark.parametrize("language", ["da", "yor", "zul"])
+def test_tags_that_continue_nothing_occur_and_are_counted(shared: Path, language: str) -> None:
+    examples = load(shared, f"ner/{language}/train.txt", "conll")
+    examples += load(shared, f"ner/{language}/dev.txt", "conll") + load(shared, f"ner/{language}/test.txt", "conll")
+    assert sum(orphans(example.labels) for example in examples) > 0
+
+
+def test_csv_quoting_in_the_tables_of_sib200_is_undone(shared: Path) -> None:
+    amharic = strings(load(shared, "sib200/amh_Ethi/test.tsv", "sib200"))
+    assert not any(text.startswith('"') and text.endswith('"') and '""' in text for text in amharic)
+    assert any('"' in text for text in amharic)
+
+
+def test_a_table_without_quoting_needs_the_option_that_says_so(shared: Path) -> None:
+    path = shared / "data/americasnli/nah/test.tsv"
+    read = TableFormat(format="table", separator="tab", header=True, quoting=False, text="premise", label="label")
+    assert len(list(read_file(path, read))) == 738
+
+
+def test_carriage_returns_of_xcopa_are_no_part_of_its_labels(shared: Path) -> None:
+    path = shared / "data/xcopa/et/test.jsonl"
+    assert path.read_bytes().count(b"\r\n") == 500
+    read = TableFormat(format="table", separator="auto", header=True, quoting=True, text="premise", label="label")
+    assert set(tags(list(read_file(path, read)))) == {"0", "1"}
+
+
+def test_right_to_left_text_is_as_it_was_written(shared: Path) -> None:
+    uyghur = strings(load(shared, "sib200/uig_Arab/test.tsv", "sib200"))
+    assert all(unicodedata.bidirectional(next(c for c in text if c.isalpha())) in ("AL", "L") for text in uyghur)
+
+
+def test_yoruba_of_sib200_is_not_nfc(shared: Path) -> None:
+    yoruba = strings(load(shared, "sib200/yor_Latn/test.tsv", "sib200"))
+    assert not all(unicodedata.is_normalized("NFC", text) for text in yoruba)

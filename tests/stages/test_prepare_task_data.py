@@ -1,0 +1,247 @@
+"""prepare_task_data: labels by name, checked against the source language, and everything counted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from madx_pipeline.cards import TaskChoice, task_material
+from madx_pipeline.data.sources import Split
+from madx_pipeline.errors import JobError
+from madx_pipeline.stage import Artifact, Json, Workspace, stage_page
+from madx_pipeline.stages.prepare_task_data import Params, run
+from tests.data.jobs import base_model, inputs, workspace
+from tests.tasks.artifacts import artifact
+
+PAGE = stage_page("prepare_task_data").params
+ALL: tuple[Split, ...] = ("train", "validation", "test")
+SENTENCE = "Ana B-PER\nlives O\nin O\nLima B-LOC\n\n"
+
+
+def conllu(*sentences: list[tuple[str, str]]) -> str:
+    lines = [
+        "".join(f"{n}\t{form}\t_\t{upos}\t_\t_\t_\t_\t_\t_\n" for n, (form, upos) in enumerate(sentence, 1))
+        for sentence in sentences
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return base_model(tmp_path_factory.mktemp("base"), world_seed=0)
+
+
+class Tasks:
+    """Prepares labelled data, each in a folder of its own."""
+
+    def __init__(self, base: Artifact, folder: Path) -> None:
+        self._base = base
+        self._folder = folder
+        self._made = 0
+
+    def of_files(
+        self, card: str, language: str, files: dict[Split, str], source: Workspace | None = None, **choice: Any
+    ) -> Workspace:
+        """From the content of files; a language with a `source` is a target."""
+        paths: dict[Split, str] = {}
+        for split, content in files.items():
+            paths[split] = f"{language}-{split}.tsv"
+            (self._folder / paths[split]).write_text(content, encoding="utf-8")
+        return self.of(TaskChoice(card=card, files={language: paths}, **choice), language, source)
+
+    def of(
+        self, choice: TaskChoice, language: str, source: Workspace | None = None, max_examples: int | None = None
+    ) -> Workspace:
+        self._made += 1
+        out = workspace(self._folder / f"out{self._made}")
+        needs = ALL if source is None else ("test",)
+        material = task_material(choice, language, self._folder, _sha256, needs=needs)
+        others = {} if source is None else {"source_data": artifact(source.path, source.facts)}
+        key = {"task": "mine", "language": language}
+        given = inputs(key, material.source, material.locations, base_model=self._base, **others)
+        run(given, Params(max_examples=max_examples), out)
+        return out
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def tasks(base: Artifact, tmp_path: Path) -> Tasks:
+    return Tasks(base, tmp_path)
+
+
+@pytest.fixture
+def english(tasks: Tasks) -> Workspace:
+    """Named entities in the source language: PER and LOC."""
+    return tasks.of_files("conll", "en", dict.fromkeys(ALL, SENTENCE))
+
+
+def rows(out: Workspace, split: str) -> list[dict[str, Json]]:
+    return [json.loads(line) for line in (out.path / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_page_and_parameters_have_the_same_keys() -> None:
+    assert set(PAGE) == set(Params.model_fields)
+
+
+def test_a_tagged_sentence_has_its_words_and_a_label_each(english: Workspace) -> None:
+    assert rows(english, "train") == [{"words": ["Ana", "lives", "in", "Lima"], "labels": ["B-PER", "O", "O", "B-LOC"]}]
+
+
+def test_a_classified_text_has_one_label(tasks: Tasks) -> None:
+    out = tasks.of_files("table", "en", dict.fromkeys(ALL, "text\tlabel\ngood\tyes\nbad\tno\n"))
+    assert rows(out, "test") == [{"text": "good", "label": "yes"}, {"text": "bad", "label": "no"}]
+    assert out.facts["labels"] == ["no", "yes"]
+    assert (out.facts["task_type"], out.facts["metric"], out.facts["label_scheme"]) == (
+        "classification",
+        "macro_f1",
+        "plain",
+    )
+
+
+def test_the_labels_of_the_source_are_those_of_its_training_data_in_a_fixed_order(english: Workspace) -> None:
+    assert english.facts["labels"] == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+
+
+def test_what_was_found_is_counted_per_split(english: Workspace) -> None:
+    assert english.facts["splits"]["validation"] == {
+        "examples": 1,
+        "words": 4,
+        "labels": {"B-LOC": 1, "B-PER": 1, "O": 2},
+        "empty": 0,
+        "normalised": 0,
+        "orphans": 0,
+        "mapped": 0,
+    }
+    assert english.facts["repeated"] == {"validation_in_train": 1, "test_in_train": 1}
+    assert english.facts["tokens_per_word"] == 3.5
+    assert english.facts["unknown_share"] == pytest.approx(2 / 14, abs=1e-4)
+
+
+def test_provenance_is_recorded(english: Workspace) -> None:
+    assert english.facts["origin"] == "conll: en-train.tsv; en-validation.tsv; en-test.tsv"
+    assert english.facts["licence"].startswith("that of each data set")
+
+
+def test_a_target_has_the_labels_of_the_source_and_its_test_set_alone(tasks: Tasks, english: Workspace) -> None:
+    out = tasks.of_files("conll", "tl", {"test": "Jo B-PER\nay O\n"}, english)
+    assert out.facts["labels"] == english.facts["labels"]
+    assert [path.name for path in out.path.glob("*.jsonl")] == ["test.jsonl"]
+
+
+def test_a_label_the_source_does_not_have_is_an_error_with_the_line_to_add(tasks: Tasks, english: Workspace) -> None:
+    text = "leo B-DATE\nasubuhi I-DATE\n\nUN B-ORG\n"
+    with pytest.raises(JobError) as error:
+        tasks.of_files("conll", "sw", {"test": text}, english)
+    assert [problem.message for problem in error.value.problems] == [
+        'mine in "sw" has the label DATE (2 times), which the source language\'s training data does not have.',
+        'mine in "sw" has the label ORG (once), which the source language\'s training data does not have.',
+    ]
+    assert "labels: {DATE: O}" in error.value.problems[0].hint
+
+
+def test_a_map_in_the_recipe_settles_it(tasks: Tasks, english: Workspace) -> None:
+    text = "leo B-DATE\nasubuhi I-DATE\n\nUN B-ORG\n"
+    out = tasks.of_files("conll", "sw", {"test": text}, english, labels={"DATE": "O", "ORG": "LOC"})
+    assert [row["labels"] for row in rows(out, "test")] == [["O", "O"], ["B-LOC"]]
+    assert out.facts["splits"]["test"]["mapped"] == 3
+    assert out.facts["label_map"] == {"DATE": "O", "ORG": "LOC"}
+
+
+def test_a_label_that_only_the_source_s_own_test_set_has_is_an_error_too(tasks: Tasks) -> None:
+    train, rare = conllu([("a", "NOUN"), ("b", "X")]), conllu([("a", "SYM")])
+    with pytest.raises(JobError, match="has the label SYM") as error:
+        tasks.of_files("conllu", "en", {"train": train, "validation": train, "test": rare})
+    assert "labels: {SYM: X}" in error.value.problems[0].hint
+
+
+def test_tags_that_continue_nothing_are_kept_and_counted(tasks: Tasks, english: Workspace) -> None:
+    out = tasks.of_files("conll", "da", {"test": "i O\nKolding I-LOC\nBy I-LOC\n"}, english)
+    assert rows(out, "test")[0]["labels"] == ["O", "I-LOC", "I-LOC"]
+    assert out.facts["splits"]["test"]["orphans"] == 1
+
+
+def test_a_tag_outside_the_scheme_is_an_error(tasks: Tasks, english: Workspace) -> None:
+    with pytest.raises(JobError, match=r'mine in "sw", test \(sw-test\.tsv\): the label PER is not IOB2'):
+        tasks.of_files("conll", "sw", {"test": "Juma PER\n"}, english)
+
+
+def test_text_comes_out_in_nfc_and_changes_are_counted(tasks: Tasks) -> None:
+    text = "text\tlabel\n" + unicodedata.normalize("NFD", "ọjọ́ kẹta") + "\tx\nojo\tx\n"
+    out = tasks.of_files("table", "yo", dict.fromkeys(ALL, text))
+    assert rows(out, "train")[0]["text"] == unicodedata.normalize("NFC", "ọjọ́ kẹta")
+    assert out.facts["splits"]["train"]["normalised"] == 1
+
+
+def test_a_word_that_is_a_hash_sign_or_has_a_space_survives(tasks: Tasks, english: Workspace) -> None:
+    out = tasks.of_files("conll", "sw", {"test": "# O\n#CHAN B-LOC\n"}, english)
+    assert rows(out, "test")[0]["words"] == ["#", "#CHAN"]
+    pos = tasks.of_files("conllu", "vi", dict.fromkeys(ALL, conllu([("tinh vi", "ADJ")])))
+    assert rows(pos, "test")[0]["words"] == ["tinh vi"]
+
+
+def test_a_split_without_examples_fails(tasks: Tasks, english: Workspace) -> None:
+    with pytest.raises(JobError, match=r'mine in "tl", test \(tl-test\.tsv\) has no examples\.'):
+        tasks.of_files("conll", "tl", {"test": "\n\n"}, english)
+
+
+def test_empty_texts_are_dropped_and_counted(tasks: Tasks) -> None:
+    out = tasks.of_files("table", "en", dict.fromkeys(ALL, "text\tlabel\na\tx\n \tx\n"))
+    assert out.facts["splits"]["test"]["examples"] == 1
+    assert out.facts["splits"]["test"]["empty"] == 1
+
+
+def test_fewer_examples_are_evenly_spaced(tasks: Tasks, tmp_path: Path) -> None:
+    (tmp_path / "many.tsv").write_text("text\tlabel\n" + "".join(f"t{n}\tx\n" for n in range(10)), encoding="utf-8")
+    choice = TaskChoice(card="table", files={"en": dict.fromkeys(ALL, "many.tsv")})
+    assert [row["text"] for row in rows(tasks.of(choice, "en", max_examples=3), "train")] == ["t0", "t3", "t6"]
+
+
+def test_the_same_data_gives_the_same_bytes(tasks: Tasks, english: Workspace) -> None:
+    again = tasks.of_files("conll", "en", dict.fromkeys(ALL, SENTENCE))
+    assert (again.path / "train.jsonl").read_bytes() == (english.path / "train.jsonl").read_bytes()
+    assert again.facts == english.facts
+
+
+@pytest.mark.parametrize("task", ["ner", "pos", "topics"])
+def test_the_built_in_world_has_the_same_labels_in_every_language(tasks: Tasks, task: str) -> None:
+    choice = TaskChoice(card=f"miniature_{task}")
+    source = tasks.of(choice, "qaa")
+    target = tasks.of(choice, "qad", source)
+    assert target.facts["splits"]["test"]["examples"] == source.facts["splits"]["test"]["examples"] > 100
+    assert target.facts["labels"] == source.facts["labels"]
+
+
+def test_the_built_in_data_needs_the_built_in_base_model(tmp_path: Path) -> None:
+    other = base_model(tmp_path / "base", world_seed=None)
+    with pytest.raises(JobError, match="the task card miniature_pos is the built-in world's"):
+        Tasks(other, tmp_path).of(TaskChoice(card="miniature_pos"), "qaa")
+
+
+def test_real_named_entities_cross_from_english_once_the_recipe_maps_what_differs(tasks: Tasks, shared: Path) -> None:
+    ner = shared / "data/ner"
+    names: dict[Split, str] = {"train": "train", "validation": "dev", "test": "test"}
+    files = {
+        "en": {split: str(ner / "en" / f"{name}.txt") for split, name in names.items()},
+        "hr": {"test": str(ner / "hr/test.txt")},
+        "sw": {"test": str(ner / "swa/test.txt")},
+        "tl": {"test": str(ner / "tl/test.txt")},
+    }
+    choice = TaskChoice.model_validate({"card": "conll", "files": files})
+    english = tasks.of(choice, "en")
+    assert english.facts["labels"] == ["O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER"]
+    for language, label in (("hr", "OTH"), ("sw", "DATE")):
+        with pytest.raises(JobError, match=f"has the label {label} "):
+            tasks.of(choice, language, english)
+    settled = choice.model_copy(update={"labels": {"DATE": "O", "OTH": "O"}})
+    examples = {
+        language: tasks.of(settled, language, english).facts["splits"]["test"] for language in ("hr", "sw", "tl")
+    }
+    assert {language: facts["examples"] for language, facts in examples.items()} == {"hr": 350, "sw": 450, "tl": 128}

@@ -1,0 +1,249 @@
+"""Cards are complete and pinned; a choice of one becomes pinned material, or every problem at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from madx_pipeline.cards import (
+    Card,
+    CorpusChoice,
+    Material,
+    TaskChoice,
+    card_names,
+    corpus_card,
+    corpus_material,
+    task_card,
+    task_material,
+)
+from madx_pipeline.data.card_models import HubSource
+from madx_pipeline.data.sources import CorpusSource, Split, TaskSource
+from madx_pipeline.errors import InputError
+from madx_pipeline.languages import is_language
+from madx_pipeline.miniature import LANGUAGES, TASKS
+
+ALL: tuple[Split, ...] = ("train", "validation", "test")
+TEST: tuple[Split, ...] = ("test",)
+CARDS: list[Card] = [
+    *(corpus_card(name) for name in card_names("corpora")),
+    *(task_card(name) for name in card_names("tasks")),
+]
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def task(choice: TaskChoice, language: str, folder: Path, needs: tuple[Split, ...] = TEST) -> Material:
+    return task_material(choice, language, folder, sha256, needs=needs)
+
+
+def messages(error: pytest.ExceptionInfo[InputError]) -> list[str]:
+    return [problem.message for problem in error.value.problems]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A recipe's folder with a text and three labelled files."""
+    for name in ("qu.txt", "train.conllu", "dev.conllu", "test.conllu"):
+        (tmp_path / name).write_text(f"content of {name}\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_the_shipped_cards_are_these() -> None:
+    assert card_names("corpora") == ("miniature", "wikipedia")
+    assert card_names("tasks") == (
+        "conll",
+        "conllu",
+        "miniature_ner",
+        "miniature_pos",
+        "miniature_topics",
+        "sib200",
+        "table",
+        "wikiann",
+    )
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: f"{card.kind}-{card.name}")
+class TestEveryCard:
+    def test_says_what_it_is_and_whom_to_thank(self, card: Card) -> None:
+        for text in (card.summary, card.licence, card.citation, card.homepage):
+            assert len(text) > 10
+
+    def test_is_called_as_its_file(self, card: Card) -> None:
+        assert card.name in card_names("corpora" if card.kind == "corpus" else "tasks")
+
+    def test_has_languages_that_exist(self, card: Card) -> None:
+        if card.languages != "any":
+            assert [code for code in card.languages if not is_language(code)] == []
+
+    def test_names_no_branch_of_a_repository(self, card: Card) -> None:
+        source = getattr(card, "source", None)
+        if isinstance(source, HubSource):
+            assert len(source.revision) == 40
+            assert "{language}" in source.files
+
+
+def test_the_miniature_cards_have_the_languages_and_tasks_of_the_world() -> None:
+    for card in (corpus_card("miniature"), *(task_card(f"miniature_{task}") for task in TASKS)):
+        assert isinstance(card.languages, dict)
+        assert set(card.languages) == set(LANGUAGES)
+
+
+def test_what_a_data_set_calls_a_language_is_in_the_card() -> None:
+    assert corpus_card("wikipedia").call("be-tarask") == "be-x-old"
+    assert task_card("sib200").call("sw") == "swh_Latn"
+    assert task_card("wikiann").call("no") == "no"
+
+
+def test_a_name_is_never_a_path(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r'there is no task card "../stages/report"'):
+        task_card("../stages/report")
+
+
+def test_an_unknown_card_is_answered_with_the_nearest() -> None:
+    with pytest.raises(InputError, match=r'there is no corpus card "wikipdia"\. Nearest: "wikipedia"\.'):
+        corpus_card("wikipdia")
+
+
+def test_a_corpus_is_a_card_or_a_path_and_not_both() -> None:
+    for given in ({}, {"card": "wikipedia", "path": "x.txt"}):
+        with pytest.raises(ValidationError, match="give exactly one of card, path"):
+            CorpusChoice.model_validate(given)
+
+
+def test_a_file_enters_the_fingerprint_by_its_content_and_never_by_its_path(folder: Path) -> None:
+    material = corpus_material(CorpusChoice(path="qu.txt"), "qu", folder, sha256)
+    assert material.source == {"text": sha256(folder / "qu.txt")}
+    assert material.locations == {"path": str(folder / "qu.txt")}
+    assert str(folder) not in json.dumps(material.source)
+
+
+def test_an_absolute_path_is_taken_as_it_is(folder: Path) -> None:
+    choice = CorpusChoice(path=str(folder / "qu.txt"))
+    assert corpus_material(choice, "qu", Path("/elsewhere"), sha256).locations == {"path": str(folder / "qu.txt")}
+
+
+def test_a_hub_corpus_is_pinned_to_a_commit_and_to_its_files(folder: Path) -> None:
+    source = CorpusSource.model_validate(corpus_material(CorpusChoice(card="wikipedia"), "qu", folder, sha256).source)
+    assert source.hub is not None
+    assert source.hub.repository == "wikimedia/wikipedia"
+    assert source.hub.files == {"train": "20231101.qu/train-*.parquet"}
+    assert len(source.hub.revision) == 40
+
+
+def test_what_limits_the_lines_of_one_language_is_in_its_source(folder: Path) -> None:
+    limited = corpus_material(CorpusChoice(path="qu.txt", max_lines=10), "qu", folder, sha256)
+    assert limited.source == {"text": sha256(folder / "qu.txt"), "max_lines": 10}
+
+
+def test_a_missing_file_is_named_as_the_recipe_names_it(folder: Path) -> None:
+    with pytest.raises(InputError) as error:
+        corpus_material(CorpusChoice(path="corpora/qu.txt"), "qu", folder, sha256)
+    assert messages(error) == [f"recipe says corpora/qu.txt, not found in {folder}."]
+    with pytest.raises(InputError) as error:
+        corpus_material(CorpusChoice(path="qo.txt"), "qu", folder, sha256)
+    assert error.value.problems[0].hint == 'Nearest: "qu.txt".'
+
+
+def test_a_folder_is_not_a_file(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"recipe says \., which is a folder, not a file\."):
+        corpus_material(CorpusChoice(path="."), "qu", folder, sha256)
+
+
+def test_a_language_the_card_does_not_have_is_answered_with_the_nearest(folder: Path) -> None:
+    with pytest.raises(InputError) as error:
+        task(TaskChoice(card="wikiann"), "quz", folder)
+    assert messages(error) == ['wikiann has no language "quz". Nearest: "qu" (Quechua). All: madx show wikiann.']
+
+
+def test_the_material_of_a_language_does_not_depend_on_the_others(folder: Path) -> None:
+    alone = TaskChoice(card="conllu", files={"qu": {"test": "test.conllu"}})
+    among = TaskChoice(card="conllu", files={"qu": {"test": "test.conllu"}, "sw": {"test": "dev.conllu"}})
+    assert task(alone, "qu", folder) == task(among, "qu", folder)
+
+
+def test_a_target_needs_only_its_test_set_and_only_that_is_hashed(folder: Path) -> None:
+    files: dict[str, dict[Split, str]] = {"qu": {"train": "train.conllu", "test": "test.conllu"}}
+    source = TaskSource.model_validate(task(TaskChoice(card="conllu", files=files), "qu", folder).source)
+    assert source.files == {"test": sha256(folder / "test.conllu")}
+
+
+def test_every_missing_split_and_file_is_reported_at_once(folder: Path) -> None:
+    choice = TaskChoice(card="conllu", files={"en": {"train": "trian.conllu"}}, read={"labels": "upos"})
+    with pytest.raises(InputError) as error:
+        task(choice, "en", folder, ALL)
+    assert messages(error) == [
+        '"en" is the source language and has no validation split: the task adapter that is kept is chosen on it.',
+        '"en" has no test split: there would be nothing to evaluate on.',
+        f"recipe says trian.conllu, not found in {folder}.",
+        "read.labels is not a known key.",
+    ]
+    assert error.value.problems[0].hint == 'Add files: {"en": {validation: ...}}.'
+    assert error.value.problems[-1].hint == 'Nearest: "label".'
+
+
+def test_a_source_language_without_training_data_is_refused(folder: Path) -> None:
+    files: dict[str, dict[Split, str]] = {"en": {"validation": "dev.conllu", "test": "test.conllu"}}
+    with pytest.raises(InputError) as error:
+        task(TaskChoice(card="conllu", files=files), "en", folder, ALL)
+    assert messages(error) == ['"en" is the source language and has no train split: the task adapter learns from it.']
+
+
+def test_a_card_of_files_asks_for_files(folder: Path) -> None:
+    with pytest.raises(InputError) as error:
+        task(TaskChoice(card="conllu"), "sw", folder)
+    assert messages(error) == ['conllu reads files, and files has none for "sw" (Swahili).']
+    assert error.value.problems[0].hint == 'Add files: {"sw": {test: ...}}.'
+
+
+def test_files_take_the_place_of_the_hub_for_their_language_alone(folder: Path) -> None:
+    choice = TaskChoice(card="sib200", files={"qu": {"test": "test.conllu"}})
+    local = TaskSource.model_validate(task(choice, "qu", folder).source)
+    remote = TaskSource.model_validate(task(choice, "sw", folder).source)
+    assert local.files is not None
+    assert local.hub is None
+    assert remote.hub is not None
+    assert remote.hub.files == {"test": "data/swh_Latn/test.tsv"}
+    assert remote.read == local.read
+
+
+def test_the_format_options_of_the_recipe_change_the_fingerprint(folder: Path) -> None:
+    choice = TaskChoice(card="conllu", files={"qu": {"test": "test.conllu"}})
+    changed = choice.model_copy(update={"read": {"label": "xpos"}})
+    assert task(choice, "qu", folder).source["read"] == {"format": "conllu", "label": "upos"}
+    assert task(changed, "qu", folder).source["read"] == {"format": "conllu", "label": "xpos"}
+
+
+def test_format_options_without_files_are_refused_since_they_would_do_nothing(folder: Path) -> None:
+    with pytest.raises(InputError, match="read has no effect"):
+        task(TaskChoice(card="wikiann", read={"comments": True}), "sw", folder)
+
+
+def test_the_label_map_enters_the_fingerprint(folder: Path) -> None:
+    assert task(TaskChoice(card="wikiann", labels={"LOC": "O"}), "sw", folder).source["labels"] == {"LOC": "O"}
+    assert "labels" not in task(TaskChoice(card="wikiann"), "sw", folder).source
+
+
+def test_a_label_map_of_tags_instead_of_entity_types_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError) as error:
+        task(TaskChoice(card="wikiann", labels={"B-DATE": "O", "O": "LOC"}), "sw", folder)
+    assert messages(error) == [
+        "labels has B-DATE, which is not an entity type.",
+        "labels has O, which is not an entity type.",
+    ]
+
+
+def test_built_in_data_cannot_be_replaced_by_files(folder: Path) -> None:
+    choice = TaskChoice(card="miniature_pos", files={"qaa": {"test": "test.conllu"}})
+    with pytest.raises(InputError, match="miniature_pos makes its own data"):
+        task(choice, "qaa", folder)
+
+
+def test_built_in_data_says_which_part_of_the_world_it_is(folder: Path) -> None:
+    source = TaskSource.model_validate(task(TaskChoice(card="miniature_topics"), "qad", folder).source)
+    assert (source.miniature, source.language, source.splits) == ("topics", "qad", ("test",))
