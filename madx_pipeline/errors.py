@@ -72,5 +72,7 @@ def suggestion(word: str, allowed: Iterable[str]) -> str:
     close = nearest(word, names)
     if close is not None:
         return f'Nearest: "{close}".'
+    if not names:
+        return "Nothing is possible here: leave it out."
     listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return f"Possible: {listed}."

@@ -6,6 +6,7 @@ compared: a damaged artifact is set aside and made again.
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from madx_pipeline.errors import Problem
 from madx_pipeline.execute import Outcome
 from madx_pipeline.plan import Job, Plan
 from madx_pipeline.store import Store
+
+
+_WEIGHT = {"train_language_adapter": 20, "train_task_adapter": 10, "finetune_base_model": 10}
+"""How long jobs of a stage are, roughly, beside one that prepares or evaluates."""
 
 
 class Runner(Protocol):
@@ -96,6 +101,20 @@ def run_plan(plan: Plan, selection: Selection, store: Store, runner: Runner, obs
     return run.outcomes
 
 
+def work_behind(plan: Plan) -> dict[str, int]:
+    """How much work waits for each job, itself included, along the longest chain: who has most goes first.
+
+    Otherwise one long training that nobody started in time is what everybody waits for in the end.
+    """
+    behind: dict[str, int] = {}
+    for job in reversed(plan.jobs.values()):
+        own = behind.get(job.fingerprint, 0) + _WEIGHT.get(job.stage, 1)
+        behind[job.fingerprint] = own
+        for need in job.inputs.values():
+            behind[need] = max(behind.get(need, 0), own)
+    return behind
+
+
 @dataclass
 class _Run:
     """The state of one run: what has ended, what is under way, what waits for what."""
@@ -135,11 +154,13 @@ class _Run:
 
     def work(self) -> None:
         """Starts every job whose inputs are there, until nothing is left that can be started."""
-        ready = self._index()
+        behind = work_behind(self.plan)
+        ready = [(-behind[fingerprint], fingerprint) for fingerprint in self._index()]
+        heapq.heapify(ready)
         under_way = 0
         while ready or under_way:
             while ready and under_way < self.runner.capacity:
-                job = self.plan.jobs[ready.popleft()]
+                job = self.plan.jobs[heapq.heappop(ready)[1]]
                 self.observer.started(job)
                 self.runner.start(job)
                 under_way += 1
@@ -147,11 +168,12 @@ class _Run:
                 under_way -= 1
                 job = self.plan.jobs[outcome.fingerprint]
                 self._end(job, outcome)
-                ready.extend(self._freed_by(job, outcome))
+                for fingerprint in self._freed_by(job, outcome):
+                    heapq.heappush(ready, (-behind[fingerprint], fingerprint))
 
-    def _index(self) -> deque[str]:
+    def _index(self) -> list[str]:
         """Counts what each job still waits for; gives those that wait for nothing."""
-        ready: deque[str] = deque()
+        ready: list[str] = []
         for job in self.plan.jobs.values():
             if job.fingerprint in self.outcomes:
                 continue

@@ -9,9 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedTokenizerFast
+
+from madx_pipeline.stage import Artifact, ArtifactRecord, Workspace
 
 WORDS = [chr(97 + i) + chr(97 + j) for i in range(8) for j in range(4)]
 SPECIALS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -91,3 +94,32 @@ def random_ids(rows: int = 4, length: int = 12, seed: int = 0) -> torch.Tensor:
     """Random token ids without special tokens, (rows, length)."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(len(SPECIALS), len(PIECES), (rows, length), generator=generator)
+
+
+def as_artifact(folder: Path, facts: dict[str, Any]) -> Artifact:
+    """A folder opened as a finished artifact of which only path and facts matter."""
+    record: Any = ArtifactRecord
+    return Artifact(folder, record.model_construct(facts=facts))
+
+
+def tiny_base(folder: Path, model_type: str = "xlm-roberta", **changes: Any) -> Artifact:
+    """A base_model artifact around `save_tiny_base`."""
+    return as_artifact(folder, save_tiny_base(folder / "model", model_type, **changes))
+
+
+def corpus_of(folder: Path, train: list[list[int]], held_out: list[list[int]], language: str = "xx") -> Artifact:
+    """A corpus artifact with these lines, in the format of `prepare_corpus`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    schema = pa.schema([("input_ids", pa.list_(pa.int32()))])
+    for name, lines in (("train", train), ("heldout", held_out)):
+        with pa.OSFile(str(folder / f"{name}.arrow"), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+            for start in range(0, len(lines), 5):
+                batch = pa.array(lines[start : start + 5], type=pa.list_(pa.int32()))
+                writer.write_batch(pa.record_batch([batch], schema=schema))
+    return as_artifact(folder, {"language": language})
+
+
+def workspace(folder: Path) -> Workspace:
+    """The `.partial` folder of a job, new or left behind by an earlier sitting."""
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    return Workspace(folder, folder / "checkpoints")

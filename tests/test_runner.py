@@ -44,6 +44,12 @@ def test_a_job_starts_after_everything_it_needs(store: Store, capacity: int) -> 
     assert runner.closed
 
 
+def test_the_job_with_the_most_work_behind_it_goes_first(store: Store) -> None:
+    runner = InstantRunner(store)
+    run_plan(make_plan_of(BASE, OTHER, CORPUS, ADAPTER), everything(), store, runner, Silent())
+    assert runner.order == ["base", "corpus", "adapter", "other"]
+
+
 def test_a_second_run_does_nothing(store: Store) -> None:
     run_plan(PLAN, everything(), store, InstantRunner(store), Silent())
     again = InstantRunner(store)

@@ -1,0 +1,123 @@
+"""What is asked of a model before a number is believed: unchanged weights, a real inverse, used as often as forward."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from adapters.loading import AdapterLoader
+from torch import Tensor, nn
+
+from madx_pipeline.adapter_model.base import AdapterModel
+
+_NOT_BASE = (".prompt_tuning.", ".pooler.")
+"""A second name of the embeddings, and a layer that masked-LM checkpoints lack and nothing here uses."""
+
+
+@dataclass
+class InvertibleCalls:
+    """How often an invertible adapter ran in each direction.
+
+    Attributes:
+        forward: Calls after the embeddings.
+        inverse: Calls before the output embeddings.
+    """
+
+    forward: int = 0
+    inverse: int = 0
+
+
+def has_invertible_adapter(model: AdapterModel, name: str) -> bool:
+    """Whether the adapter has an invertible part, as a module and not only in its config."""
+    return name in _invertible(model)
+
+
+@contextmanager
+def count_invertible_calls(model: AdapterModel, name: str) -> Iterator[InvertibleCalls]:
+    """Counts the calls of the adapter's invertible part in both directions while the block runs.
+
+    In MLM training both counts must be equal: `AutoModelForMaskedLM` with `adapters.init` never inverts.
+    Without an invertible adapter both stay 0.
+    """
+    calls = InvertibleCalls()
+    if not has_invertible_adapter(model, name):
+        yield calls
+        return
+
+    def count(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        if named.get("rev", False):
+            calls.inverse += 1
+        else:
+            calls.forward += 1
+
+    handle = _invertible(model)[name].register_forward_pre_hook(count, with_kwargs=True)
+    try:
+        yield calls
+    finally:
+        handle.remove()
+
+
+def inverse_error(model: AdapterModel, name: str, input_ids: Tensor) -> float:
+    """Largest absolute difference between real embeddings and what comes back through forward and inverse.
+
+    Args:
+        model: The model.
+        name: A language adapter in it.
+        input_ids: (batch, length)
+    """
+    block = _invertible(model)[name]
+    with torch.no_grad():
+        embedded = model.get_input_embeddings()(input_ids)  # (batch, length, hidden)
+        back = block(block(embedded), rev=True)
+    return float((back - embedded).abs().max())
+
+
+def adapter_parameters(model: AdapterModel, name: str) -> int:
+    """Number of parameters of an adapter, its invertible part included, heads excluded."""
+    belongs = AdapterLoader(model).filter_func(name)
+    return sum(parameter.numel() for key, parameter in model.named_parameters() if belongs(key))
+
+
+def weights_hash(model: AdapterModel, adapter: str | None = None) -> str:
+    """sha256 (hex) over names, shapes and bytes of one adapter's tensors, or of the base model's.
+
+    Args:
+        model: The model.
+        adapter: An adapter in it; None hashes the base model without any adapter and without heads.
+    """
+    loader = AdapterLoader(model)
+    if adapter is not None:
+        belongs = loader.filter_func(adapter)
+        return _hash({name: tensor for name, tensor in model.state_dict().items() if belongs(name)})
+    filters = [loader.filter_func(name) for name in model.adapters_config]
+    base = model.base_model.state_dict(prefix=f"{model.base_model_prefix}.")
+    return _hash(
+        {
+            name: tensor
+            for name, tensor in base.items()
+            if not any(part in name for part in _NOT_BASE) and not any(belongs(name) for belongs in filters)
+        }
+    )
+
+
+def head_hash(model: AdapterModel) -> str:
+    """sha256 (hex) over all prediction heads."""
+    return _hash(model.heads.state_dict())
+
+
+def _hash(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _invertible(model: AdapterModel) -> nn.ModuleDict:
+    found: nn.ModuleDict = model.base_model.invertible_adapters
+    return found

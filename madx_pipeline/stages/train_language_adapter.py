@@ -1,0 +1,248 @@
+"""Trains a language adapter with its invertible adapter on unlabelled text of one language.
+
+MAD-X, Pfeiffer et al. 2020, sections 4.1 and 4.3: masked language modelling with everything frozen but
+the adapter. The invertible adapter runs after the embeddings and its inverse before the output embeddings.
+The pretrained prediction head is frozen: it is thrown away afterwards, and would take part of the
+adaptation with it.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from madx_pipeline.errors import JobError
+from madx_pipeline.stage import Artifact, Inputs, Json, Workspace
+from madx_pipeline.training_params import TrainingParams
+
+if TYPE_CHECKING:
+    from madx_pipeline.adapter_model import AdapterModel
+    from madx_pipeline.masked_lm import Batch, MaskedRows
+    from madx_pipeline.training import TrainingResult
+
+VERSION = 1
+
+_INVERSE_TOLERANCE = 1e-5
+_RELOADED_TOLERANCE = 1e-4
+"""Nats; the saved adapter, loaded into a fresh model, must give the loss that was measured in training."""
+
+
+class Params(TrainingParams):
+    """What the adapter looks like, what the rows look like, how long it trains."""
+
+    reduction_factor: float = Field(gt=0, description="Hidden size divided by the size of the bottleneck.")
+    leave_out: tuple[int, ...] = Field(description="Layers, from 0, without an adapter.")
+    non_linearity: Literal["relu", "gelu", "swish", "tanh"] = Field(description="Activation in the bottlenecks.")
+    inv_adapter: Literal["nice"] | None = Field(description="Kind of invertible adapter; null for none.")
+    inv_adapter_reduction_factor: float = Field(
+        gt=0, description="Half the hidden size divided by the size of the invertible adapter's bottleneck."
+    )
+    max_steps: int = Field(ge=1, description="Optimizer steps.")
+    eval_steps: int = Field(ge=1, description="Steps between two evaluations on held-out text, each with a checkpoint.")
+    max_length: int = Field(
+        ge=8, description="Tokens of the longest row, special tokens included; less if the base model takes less."
+    )
+    line_by_line: bool = Field(
+        description="true: a row is a line, long ones in windows; false: lines run on and fill every row."
+    )
+    mlm_probability: float = Field(gt=0, lt=1, description="Share of the tokens that are to be predicted.")
+    whole_word_share: float = Field(ge=0, le=1, description="Share of the rows in which whole words are masked.")
+    max_eval_samples: int = Field(ge=1, description="Held-out rows that are evaluated, at most.")
+    seed: int = Field(ge=0, description="Determines initial weights, order, masks and dropout.")
+
+
+def run(inputs: Inputs, params: Params, out: Workspace) -> None:
+    """Writes `adapter/` and describes how it was trained and what it gained.
+
+    Raises:
+        JobError: If there is too little text, or the loss is no longer a finite number.
+        CheckError: If the model does not compute what MAD-X says, or the adapter gained nothing.
+    """
+    from madx_pipeline.adapter_model import language_adapter_name
+    from madx_pipeline.masked_lm import masked_lm_loss
+
+    base, language = inputs["base_model"], str(inputs.key["language"])
+    name = language_adapter_name(language)
+    rows, batches, pad_id = _rows(inputs, params, out)
+    model = _language_model(base, batches[0], out)
+    before = masked_lm_loss(model, batches)
+    result = _train(model, name, (rows, batches, pad_id), params, out)
+    _save(model, name, out)
+    del model
+    _check_saved(base, name, batches, result.best["loss"], out)
+    out.check(
+        "held_out_loss_fell",
+        result.best["loss"] < before,
+        round(result.best["loss"] - before, 6),
+        f"Held-out loss is {result.best['loss']:.4f} with the adapter, {before:.4f} without (nats a masked token).",
+    )
+    out.describe(language=language, origin="trained", name=name, **_training_facts(result, before, params, len(rows)))
+
+
+def _rows(inputs: Inputs, params: Params, out: Workspace) -> tuple[MaskedRows, list[Batch], int]:
+    from transformers import AutoTokenizer
+
+    from madx_pipeline.corpus_rows import CorpusRows, RowShape
+    from madx_pipeline.masked_lm import MaskedRows, held_out_batches
+    from madx_pipeline.masking import masking_for
+
+    base, corpus = inputs["base_model"], inputs["corpus"]
+    tokenizer = AutoTokenizer.from_pretrained(base.path / "model", local_files_only=True)
+    length = min(params.max_length, base.facts["max_length"])
+    if length < params.max_length:
+        out.log.info("rows have at most %d tokens: more does not fit into the base model", length)
+    shape = RowShape(tokenizer.cls_token_id, tokenizer.sep_token_id, length, params.line_by_line)
+    masking = masking_for(tokenizer, params.mlm_probability, params.whole_word_share)
+    files = ("train.arrow", "heldout.arrow")
+    train, held_out = (MaskedRows(CorpusRows(corpus.path / file, shape), masking, params.seed) for file in files)
+    for part, found in (("train on", train), ("hold out", held_out)):
+        if len(found) == 0:
+            language = corpus.facts["language"]
+            raise JobError(f"the corpus of {language} is too small: no line to {part}.", "Bring more text.")
+    batches = held_out_batches(
+        held_out, params.max_eval_samples, params.per_device_eval_batch_size, tokenizer.pad_token_id
+    )
+    return train, batches, tokenizer.pad_token_id
+
+
+def _language_model(base: Artifact, batch: Batch, out: Workspace) -> AdapterModel:
+    """The base model with its masked-LM head, proven to compute what the plain model computes."""
+    import torch
+    from transformers import AutoModelForMaskedLM
+
+    from madx_pipeline.adapter_model import load_language_model
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    inputs = {name: batch[name].to(device) for name in ("input_ids", "attention_mask")}
+    model = load_language_model(base.path / "model", base.facts["name"]).to(device)
+    plain = AutoModelForMaskedLM.from_pretrained(base.path / "model", local_files_only=True).to(device).eval()
+    with torch.no_grad():
+        difference = float((model(**inputs).logits - plain(**inputs).logits).abs().max())
+    out.check(
+        "pretrained_head_kept",
+        difference == 0.0,
+        difference,
+        "Without an adapter the logits equal those of the plain masked language model bit for bit.",
+    )
+    return model
+
+
+def _train(
+    model: AdapterModel, name: str, data: tuple[MaskedRows, list[Batch], int], params: Params, out: Workspace
+) -> TrainingResult:
+    from madx_pipeline.adapter_model import AdapterShape, add_adapter, head_hash, train_only, weights_hash
+    from madx_pipeline.masked_lm import masked_lm_loss, pad
+    from madx_pipeline.training import Training, train
+
+    rows, batches, pad_id = data
+    invertible = {"inv_adapter", "inv_adapter_reduction_factor"} if params.inv_adapter else set()
+    shape: dict[str, Any] = params.model_dump(include={"reduction_factor", "leave_out", "non_linearity", *invertible})
+    add_adapter(model, name, AdapterShape("seq_bn", **shape), params.seed)
+    trainable = train_only(model, name, [name])
+    out.check(
+        "trainable_set",
+        True,
+        len(trainable),
+        "Exactly the language adapter's tensors train: neither the base model's nor the prediction head's.",
+    )
+    training = Training(
+        examples=rows,
+        collate=partial(pad, pad_id=pad_id),
+        evaluate=lambda current: {"loss": masked_lm_loss(current, batches)},
+        metric="loss",
+        greater_is_better=False,
+        max_steps=params.max_steps,
+        eval_steps=params.eval_steps,
+    )
+    frozen = (weights_hash(model), head_hash(model))
+    result = train(model, training, params, params.seed, out)
+    out.check(
+        "base_model_unchanged",
+        (weights_hash(model), head_hash(model)) == frozen,
+        frozen[0][:16],
+        "Base model and prediction head are the same before and after training, bit for bit.",
+    )
+    return result
+
+
+def _save(model: AdapterModel, name: str, out: Workspace) -> None:
+    from madx_pipeline.adapter_model import adapter_parameters, has_invertible_adapter, save_adapter
+
+    folder = out.path / "adapter"
+    save_adapter(model, name, folder, with_head=False)
+    out.describe(
+        has_invertible_adapter=has_invertible_adapter(model, name),
+        parameters=adapter_parameters(model, name),
+        bytes=sum(file.stat().st_size for file in folder.iterdir()),
+    )
+
+
+def _check_saved(base: Artifact, name: str, batches: list[Batch], measured: float, out: Workspace) -> None:
+    """Loads what was saved into a fresh base model: it must give the loss that was measured in training."""
+    import torch
+
+    from madx_pipeline.adapter_model import (
+        count_invertible_calls,
+        inverse_error,
+        load_language_adapter,
+        load_language_model,
+        set_stack,
+    )
+    from madx_pipeline.masked_lm import masked_lm_loss
+
+    model = load_language_model(base.path / "model", base.facts["name"])
+    load_language_adapter(model, out.path / "adapter", name, base.facts)
+    set_stack(model, [name])
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    with count_invertible_calls(model, name) as calls:
+        again = masked_lm_loss(model, batches)
+    out.check(
+        "saved_adapter_gives_the_loss",
+        abs(again - measured) <= _RELOADED_TOLERANCE,
+        again - measured,
+        "The saved adapter, loaded into a fresh base model, has the held-out loss that was measured in training.",
+    )
+    if not out.facts["has_invertible_adapter"]:
+        return
+    out.check(
+        "inverse_called_as_often_as_forward",
+        calls.forward == calls.inverse > 0,
+        f"{calls.forward} / {calls.inverse}",
+        "The invertible adapter runs after the embeddings, and its inverse before the output embeddings.",
+    )
+    error = inverse_error(model, name, batches[0]["input_ids"].to(model.device))
+    out.check(
+        "inverse_undoes_forward",
+        error <= _INVERSE_TOLERANCE,
+        error,
+        "Largest difference between embeddings and what comes back through the invertible adapter and its inverse.",
+    )
+
+
+def _training_facts(result: TrainingResult, before: float, params: Params, rows: int) -> dict[str, Json]:
+    after = result.best["loss"]
+    batch = params.per_device_train_batch_size * params.gradient_accumulation_steps
+    return {
+        "reduction_factor": params.reduction_factor,
+        "leave_out": list(params.leave_out),
+        "non_linearity": params.non_linearity,
+        "steps": result.steps,
+        "best_step": result.best_step,
+        "rows": rows,
+        "epochs": result.steps * batch / rows,
+        "heldout_loss_before": before,
+        "heldout_loss_after": after,
+        "heldout_perplexity_before": _perplexity(before),
+        "heldout_perplexity_after": _perplexity(after),
+        "curve": [{"step": point["step"], "loss": point["loss"]} for point in result.curve if "loss" in point],
+        "train_curve": [
+            {"step": point["step"], "loss": point["train_loss"]} for point in result.curve if "train_loss" in point
+        ],
+    }
+
+
+def _perplexity(loss: float) -> float:
+    return math.exp(min(loss, 700.0))

@@ -1,0 +1,95 @@
+"""Checkpoints that are either complete or not there.
+
+A checkpoint folder is what the Trainer writes (optimizer, scheduler, random state, trainer state) plus
+the trainable tensors as safetensors. It counts only when `complete.json` is in it, which is written last,
+after everything else has reached the disk; it is removed first when the folder is deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from madx_pipeline.adapter_model import AdapterModel
+from madx_pipeline.errors import JobError
+
+_MARK = "complete.json"
+_WEIGHTS = "trainable.safetensors"
+_FOLDER = re.compile(r"checkpoint-(\d+)")
+
+
+def checkpoint_folder(checkpoints: Path, step: int) -> Path:
+    """Where the Trainer keeps the checkpoint of a step."""
+    return checkpoints / f"checkpoint-{step}"
+
+
+def steps_with_checkpoint(checkpoints: Path) -> list[int]:
+    """Steps that have a complete checkpoint, ascending."""
+    return sorted(step for step, folder in _folders(checkpoints).items() if (folder / _MARK).is_file())
+
+
+def mark_complete(folder: Path) -> None:
+    """Brings the folder's files to the disk, then says that they are all there."""
+    for file in sorted(folder.iterdir()):
+        _sync(file)
+    mark = folder / _MARK
+    mark.write_text(json.dumps({"complete": True}), encoding="utf-8")
+    for path in (mark, folder, folder.parent):
+        _sync(path)
+
+
+def keep_only(checkpoints: Path, steps: set[int]) -> None:
+    """Deletes every other checkpoint, complete or not; a half-deleted one never looks complete."""
+    for step, folder in _folders(checkpoints).items():
+        if step not in steps:
+            (folder / _MARK).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+
+
+def save_trainable(model: AdapterModel, folder: Path) -> None:
+    """Writes exactly the tensors that train.
+
+    Raises:
+        JobError: If one of them holds a value that is not finite.
+    """
+    tensors = {name: parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad}
+    broken = [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        raise JobError(f"{broken[0]} is no longer finite.", "Lower learning_rate, or raise warmup_ratio.")
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, folder / _WEIGHTS)
+
+
+def load_trainable(model: AdapterModel, folder: Path) -> None:
+    """Writes a checkpoint's tensors into the model in place; nothing is rebuilt, frozen or unfrozen.
+
+    Raises:
+        JobError: If the checkpoint's tensors are not exactly those that train now.
+    """
+    saved = load_file(folder / _WEIGHTS)
+    trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if saved.keys() != trainable.keys():
+        odd = sorted(saved.keys() ^ trainable.keys())
+        raise JobError(f"{folder} was made by another training: {len(odd)} tensors differ, {odd[0]}.")
+    with torch.no_grad():
+        for name, parameter in trainable.items():
+            parameter.copy_(saved[name])
+
+
+def _folders(checkpoints: Path) -> dict[int, Path]:
+    found = ((_FOLDER.fullmatch(folder.name), folder) for folder in checkpoints.iterdir() if folder.is_dir())
+    return {int(match.group(1)): folder for match, folder in found if match}
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

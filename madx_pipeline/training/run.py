@@ -1,0 +1,184 @@
+"""One training from start or checkpoint to its best weights."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import TrainerState, TrainingArguments
+
+from madx_pipeline.adapter_model import AdapterModel, active_stack
+from madx_pipeline.errors import JobError
+from madx_pipeline.stage import Json, Workspace
+from madx_pipeline.training import checkpoints
+from madx_pipeline.training.schedule import Example, Examples, Schedule, examples_per_step
+from madx_pipeline.training.trainer import Flow, ResumableAdapterTrainer, ResumableTrainer
+from madx_pipeline.training_params import TrainingParams
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: what is shown, what is measured, how long.
+
+    Attributes:
+        examples: The training examples, at least one.
+        collate: Makes the keyword arguments of the model's forward pass from a list of examples; with
+            `labels`, in which -100 marks what does not count. Shapes are (batch, length) or (batch,).
+        evaluate: Measures the model (in eval mode, without gradients) on held-out data; names to numbers.
+            The model may be on a GPU: inputs go to `model.device`.
+        metric: The name among them by which the best checkpoint is chosen.
+        greater_is_better: Whether more of it is better.
+        max_steps: Optimizer steps.
+        eval_steps: Steps between two evaluations; each writes a checkpoint, the best and the last are kept.
+    """
+
+    examples: Examples
+    collate: Callable[[Sequence[Example]], dict[str, Tensor]]
+    evaluate: Callable[[AdapterModel], dict[str, float]]
+    metric: str
+    greater_is_better: bool
+    max_steps: int
+    eval_steps: int
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What came of a training; the model holds the weights of `best_step`.
+
+    Attributes:
+        steps: Steps done, fewer than asked for after early stopping.
+        best_step: Step whose weights were kept.
+        best: All numbers of the evaluation at that step.
+        curve: Points in order: `{"step": n, "train_loss": mean since the last point}` and `{"step": n, **evaluation}`.
+    """
+
+    steps: int
+    best_step: int
+    best: dict[str, float]
+    curve: list[dict[str, Json]]
+
+
+def train(model: AdapterModel, training: Training, params: TrainingParams, seed: int, out: Workspace) -> TrainingResult:
+    """Trains what is set to train in `model`, resuming from `out.checkpoints` if a complete checkpoint is there.
+
+    Uses `AdapterTrainer` while an adapter is active (`train_only`), else `Trainer` (`train_everything`). A
+    run that was killed anywhere and resumed gives the same bytes as one that was not.
+
+    Args:
+        model: Ready for training: `train_only` or `train_everything` has been called. On return it holds the
+            best checkpoint's weights and is in eval mode.
+        training: Examples, evaluation and number of steps.
+        params: Optimizer settings.
+        seed: Determines the order of the examples and dropout.
+        out: Where checkpoints and progress go.
+
+    Raises:
+        JobError: If there are no examples, or the loss or a weight is no longer a finite number.
+    """
+    if len(training.examples) == 0:
+        raise JobError("there is nothing to train on: no examples.")
+    done = checkpoints.steps_with_checkpoint(out.checkpoints)
+    checkpoints.keep_only(out.checkpoints, set(done))
+    last = checkpoints.checkpoint_folder(out.checkpoints, done[-1]) if done else None
+    if last is None or not _finished(_state(last), training, params):
+        _run_trainer(model, training, params, seed, out, last)
+        last = checkpoints.checkpoint_folder(out.checkpoints, checkpoints.steps_with_checkpoint(out.checkpoints)[-1])
+    result = _result(_state(last))
+    checkpoints.load_trainable(model, checkpoints.checkpoint_folder(out.checkpoints, result.best_step))
+    model.eval()
+    return result
+
+
+def _run_trainer(
+    model: AdapterModel, training: Training, params: TrainingParams, seed: int, out: Workspace, last: Path | None
+) -> None:
+    kind = ResumableAdapterTrainer if active_stack(model) else ResumableTrainer
+    with _own_randomness():
+        trainer = kind(
+            model=model,
+            args=_arguments(training, params, seed, out),
+            train_dataset=Schedule(training.examples, training.max_steps * examples_per_step(params), seed),
+            data_collator=training.collate,
+        )
+        flow = Flow(training.eval_steps, out, lambda state: _finished(state, training, params))
+        trainer.follow(flow, training.evaluate)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+
+
+def _arguments(training: Training, params: TrainingParams, seed: int, out: Workspace) -> TrainingArguments:
+    arguments = TrainingArguments(
+        output_dir=str(out.checkpoints),
+        max_steps=training.max_steps,
+        seed=seed % 2**32,
+        metric_for_best_model=training.metric,
+        greater_is_better=training.greater_is_better,
+        save_strategy="steps",
+        save_steps=training.eval_steps,
+        optim="adamw_torch_fused",
+        logging_nan_inf_filter=False,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        disable_tqdm=True,
+        report_to="none",
+        **params.model_dump(include=_TRAINER_ARGUMENTS),
+    )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # DataParallel fails inside adapters: one process, one GPU
+    return arguments
+
+
+_TRAINER_ARGUMENTS = set(TrainingParams.model_fields) - {"early_stopping_patience"}
+
+
+@contextmanager
+def _own_randomness() -> Iterator[None]:
+    """The Trainer seeds Python, numpy and torch globally; whoever called us keeps their random state."""
+    python, numeric = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numeric)
+
+
+def _state(checkpoint: Path) -> TrainerState:
+    return TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+
+
+def _finished(state: TrainerState, training: Training, params: TrainingParams) -> bool:
+    if state.global_step >= training.max_steps:
+        return True
+    since = [point for point in _evaluations(state) if point["step"] > state.best_global_step]
+    return params.early_stopping_patience is not None and len(since) >= params.early_stopping_patience
+
+
+def _evaluations(state: TrainerState) -> list[dict[str, Any]]:
+    return [point for point in _curve(state) if "train_loss" not in point]
+
+
+def _curve(state: TrainerState) -> list[dict[str, Any]]:
+    points = []
+    for entry in state.log_history:
+        measured = {name.removeprefix("eval_"): value for name, value in entry.items() if name.startswith("eval_")}
+        if measured:
+            points.append({"step": entry["step"], **measured})
+        elif "loss" in entry:
+            points.append({"step": entry["step"], "train_loss": entry["loss"]})
+    return points
+
+
+def _result(state: TrainerState) -> TrainingResult:
+    best = next(point for point in _evaluations(state) if point["step"] == state.best_global_step)
+    return TrainingResult(
+        steps=state.global_step,
+        best_step=state.best_global_step,
+        best={name: value for name, value in best.items() if name != "step"},
+        curve=_curve(state),
+    )

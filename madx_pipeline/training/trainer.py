@@ -1,0 +1,126 @@
+"""The Trainers with our schedule, checkpoints, evaluation and progress in place of their own.
+
+Surprising: with an adapter model the stock Trainer does not divide the loss by the number of
+accumulation steps (it believes that the model does), filters NaN losses out of its logs, prints to
+stdout when progress bars are off, and spreads over all GPUs with DataParallel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sized
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import SequentialSampler
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from madx_pipeline.adapter_model import AdapterModel, AdapterTrainer
+from madx_pipeline.errors import JobError
+from madx_pipeline.stage import Workspace
+from madx_pipeline.training import checkpoints
+
+Measure = Callable[[AdapterModel], dict[str, float]]
+"""Evaluates a model in eval mode, without gradients."""
+
+
+class Flow(TrainerCallback):  # type: ignore[misc]  # transformers carries no types
+    """Says when to log, evaluate, save and stop, and how far the training is."""
+
+    def __init__(self, eval_steps: int, out: Workspace, stop: Callable[[TrainerState], bool]) -> None:
+        self._eval_steps = eval_steps
+        self._out = out
+        self._stop = stop
+        self.loss = math.nan
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **unused: Any
+    ) -> TrainerControl:
+        """Evaluates and saves together, after logging: a resumed run then logs what an unbroken one does."""
+        if state.global_step % self._eval_steps == 0 or state.global_step >= state.max_steps:
+            control.should_log = control.should_evaluate = control.should_save = True
+        self._out.progress(state.global_step, state.max_steps, loss=self.loss)
+        return control
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **unused: Any
+    ) -> TrainerControl:
+        """Stops early once the best step, known since the evaluation, is too long ago."""
+        if self._stop(state):
+            control.should_training_stop = True
+        return control
+
+
+class _Resumable:
+    """Overrides for a Trainer; `follow` says the rest after it has been constructed."""
+
+    def follow(self: Any, flow: Flow, measure: Measure) -> None:
+        """Takes the place of the Trainer's own flow, printing and evaluation."""
+        self.model_accepts_loss_kwargs = True  # makes the Trainer count the labels of an accumulated batch
+        self.remove_callback(PrinterCallback)
+        self.add_callback(flow)
+        self._flow = flow
+        self._measure = measure
+
+    def _get_train_sampler(self: Any, train_dataset: Sized | None = None) -> SequentialSampler:
+        return SequentialSampler(self.train_dataset)
+
+    def compute_loss(
+        self: Any,
+        model: AdapterModel,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | None = None,
+    ) -> Tensor:
+        """Mean over the labels of the whole accumulated batch, however it is split into forward passes."""
+        loss: Tensor = model(**inputs, return_dict=True).loss
+        items = int((inputs["labels"] != -100).sum())
+        if num_items_in_batch is not None and items != int(num_items_in_batch):
+            loss = loss * (items / int(num_items_in_batch))
+        value = self._flow.loss = float(loss.detach())
+        if not math.isfinite(value):
+            raise JobError(
+                f"the training loss is {value} at step {self.state.global_step + 1} of {self.state.max_steps}.",
+                f"Lower learning_rate (now {self.args.learning_rate:g}), "
+                f"or raise warmup_ratio (now {self.args.warmup_ratio:g}).",
+            )
+        return loss
+
+    def evaluate(self: Any, *unused: Any, **unused_too: Any) -> dict[str, float]:
+        """Numbers of our own measurement; draws nothing from the random streams of the training."""
+        self.model.eval()
+        with torch.no_grad(), torch.random.fork_rng():
+            numbers = self._measure(self.model)
+        broken = {name: value for name, value in numbers.items() if not math.isfinite(value)}
+        if broken:
+            raise JobError(
+                f"the evaluation after step {self.state.global_step} gave {broken}.",
+                f"Lower learning_rate (now {self.args.learning_rate:g}).",
+            )
+        metrics = {f"eval_{name}": value for name, value in numbers.items()}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _save(self: Any, output_dir: str | None = None, state_dict: Any = None) -> None:
+        checkpoints.save_trainable(self.model, Path(output_dir or self.args.output_dir))
+
+    def _load_from_checkpoint(self: Any, resume_from_checkpoint: str, model: AdapterModel | None = None) -> None:
+        checkpoints.load_trainable(self.model, Path(resume_from_checkpoint))
+
+    def _rotate_checkpoints(self: Any, use_mtime: bool = False, output_dir: str | None = None) -> None:
+        """Called by the Trainer when everything of a checkpoint is written: marks it, then deletes older ones."""
+        folder = Path(self.args.output_dir)
+        step = self.state.global_step
+        checkpoints.mark_complete(checkpoints.checkpoint_folder(folder, step))
+        checkpoints.keep_only(folder, {step, self.state.best_global_step})
+
+
+class ResumableTrainer(_Resumable, Trainer):  # type: ignore[misc]  # transformers carries no types
+    """For full fine-tuning."""
+
+
+class ResumableAdapterTrainer(_Resumable, AdapterTrainer):  # type: ignore[misc]  # adapters carries no types
+    """For adapters; refuses a model whose base is not frozen."""
