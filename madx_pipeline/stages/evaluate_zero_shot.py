@@ -1,0 +1,137 @@
+"""evaluate_zero_shot: swaps in a language adapter, predicts a test set, scores it.
+
+The last step of MAD-X (Pfeiffer et al. 2020, section 4.2): the task adapter stays, the language adapter under
+it becomes that of the language of the test set. The same stage evaluates every method: which language adapter
+is there, or none, or a fully fine-tuned model, is decided by its inputs.
+
+Surprising: nothing of the target language was used for training or selection, so the majority baseline beside
+the score predicts the most frequent label of the *source* training set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from madx_pipeline import stage
+from madx_pipeline.errors import JobError
+from madx_pipeline.stage import Inputs, Json, Workspace
+
+if TYPE_CHECKING:
+    from madx_pipeline.adapter_model import AdapterModel
+    from madx_pipeline.tasks import Encoded, Example, Prediction, TaskType
+
+VERSION = 1
+
+
+class Params(stage.Params):
+    """How a test set is predicted."""
+
+    per_device_eval_batch_size: int = Field(ge=1, description="Rows in one forward pass; rows are sorted by length.")
+    max_length: int = Field(
+        ge=4,
+        description="Tokens in a row, special tokens included, at most what the base model takes. Longer sentences"
+        " are split into windows at word boundaries, longer texts are truncated and counted.",
+    )
+
+
+def run(inputs: Inputs, params: Params, out: Workspace) -> None:
+    """Writes `scores.json` (metric to fraction) and `examples.jsonl` (gold and predicted, in the order of the data)."""
+    from madx_pipeline.adapter_model import head_labels
+    from madx_pipeline.tasks import checks, task_type
+    from madx_pipeline.tasks.batches import on_fastest_device, predict
+    from madx_pipeline.tasks.examples import check_labels, read_examples
+
+    kind = task_type(inputs["task_data"].facts["task_type"])
+    examples = read_examples(inputs["task_data"], "test")
+    model, stack, head = _loaded(inputs)
+    on_fastest_device(model)
+    checks.check_stack(model, stack, out)
+    labels = head_labels(model, head)
+    check_labels(kind, examples, labels, out)
+    encoded = _encoded(inputs, params, kind, examples, labels)
+    if len(stack) > 1:
+        checks.check_language_adapter_counts(model, kind, encoded, stack, out)
+    answers = predict(model, kind, encoded, params.per_device_eval_batch_size, out.progress)
+    predicted = kind.decode(encoded, answers, dict(enumerate(labels)))
+    _check_complete(kind, examples, predicted, out)
+    _write(inputs, kind, examples, predicted, out)
+    out.describe(**encoded.counts)
+
+
+def _loaded(inputs: Inputs) -> tuple[AdapterModel, tuple[str, ...], str]:
+    """The model as it is evaluated, its active stack, and the name of its prediction head."""
+    from madx_pipeline import adapter_model
+
+    tuned, language = inputs["tuned"], inputs.get("language_adapter")
+    name = adapter_model.task_adapter_name(inputs["task_data"].facts["task"])
+    if tuned.record.kind == "task_model":
+        if language is not None:
+            raise JobError("a fully fine-tuned model is evaluated without a language adapter; one was given.")
+        return adapter_model.load_task_model(tuned.path / "model"), (), name
+    base = inputs["base_model"]
+    model = adapter_model.load_model(base.path / "model", base.facts["name"])
+    stack = [name]
+    if language is not None:
+        stack.insert(0, adapter_model.language_adapter_name(language.facts["language"]))
+        adapter_model.load_language_adapter(model, language.path / "adapter", stack[0], base.facts)
+    adapter_model.load_task_adapter(model, tuned.path / "adapter", name, base.facts)
+    adapter_model.set_stack(model, stack)
+    return model, tuple(stack), name
+
+
+def _encoded(
+    inputs: Inputs, params: Params, kind: TaskType, examples: Sequence[Example], labels: Sequence[str]
+) -> Encoded:
+    """The examples as rows, with the ids that the prediction head at hand uses."""
+    from madx_pipeline.tasks.batches import load_tokenizer, row_length
+
+    base = inputs["base_model"]
+    label2id = {label: index for index, label in enumerate(labels)}
+    return kind.encode(examples, load_tokenizer(base.path / "model"), label2id, row_length(params.max_length, base))
+
+
+def _check_complete(
+    kind: TaskType, examples: Sequence[Example], predicted: Sequence[Prediction], out: Workspace
+) -> None:
+    """Every example has a prediction of its own form: one label, or one for each of its words."""
+    gold = [kind.gold(example) for example in examples]
+    sizes = [[len(answer) if isinstance(answer, list) else 1 for answer in answers] for answers in (gold, predicted)]
+    detail = f"Labels predicted, for {sum(sizes[0])} asked for in {len(examples)} examples."
+    out.check("everything_predicted_once", sizes[0] == sizes[1], sum(sizes[1]), detail)
+
+
+def _write(
+    inputs: Inputs, kind: TaskType, examples: Sequence[Example], predicted: Sequence[Prediction], out: Workspace
+) -> None:
+    """Scores and writes the predictions."""
+    from madx_pipeline.tasks.examples import majority_score, primary
+
+    data, tuned, language = inputs["task_data"], inputs["tuned"], inputs.get("language_adapter")
+    gold = [kind.gold(example) for example in examples]
+    score = kind.score(gold, predicted, data.facts["label_scheme"])
+    primary(score.values, data.facts["metric"])
+    _write_lines(out.path / "scores.json", [score.values])
+    _write_lines(
+        out.path / "examples.jsonl",
+        ({"gold": truth, "predicted": answer} for truth, answer in zip(gold, predicted, strict=True)),
+    )
+    out.describe(
+        **{name: data.facts[name] for name in ("task", "language", "task_type", "metric", "label_scheme")},
+        values=score.values,
+        warnings=score.warnings,
+        examples=len(examples),
+        majority=majority_score(kind, examples, tuned.facts["majority_label"], data),
+        majority_label=tuned.facts["majority_label"],
+        language_adapter=None if language is None else language.facts["language"],
+        trained_on=tuned.facts["trained_on"],
+    )
+
+
+def _write_lines(path: Path, lines: Iterable[Json]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)

@@ -1,0 +1,158 @@
+"""What all task types do with rows: frame them with special tokens, pad them, predict them in batches.
+
+Prediction sorts the rows by length, so that a batch holds hardly any padding, and hands the answers
+back in the original order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from madx_pipeline.errors import JobError
+from madx_pipeline.stage import Artifact
+from madx_pipeline.tasks import Encoded, Row, TaskType
+
+if TYPE_CHECKING:
+    from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerFast
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The fast tokenizer of a base model (a slow one does not know which piece belongs to which word).
+
+    Raises:
+        JobError: If there is none.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(folder.resolve()), local_files_only=True)
+    if not tokenizer.is_fast:
+        raise JobError(f"{type(tokenizer).__name__} is not a fast tokenizer.", "Choose a base model that has one.")
+    return tokenizer
+
+
+def row_length(max_length: int, base_model: Artifact) -> int:
+    """Tokens per row: what was asked for, or what the base model takes if that is less."""
+    return min(max_length, int(base_model.facts["max_length"]))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The special tokens before and after a single sequence (`<s>` and `</s>`).
+
+    Attributes:
+        before: Their ids; shape (tokens before,).
+        after: Their ids; shape (tokens after,).
+    """
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerFast) -> Frame:
+        """What this tokenizer puts around a text, asked of the tokenizer itself.
+
+        `build_inputs_with_special_tokens` would be the obvious way and adds nothing for a plain
+        `PreTrainedTokenizerFast`, whose special tokens are in its post-processor.
+        """
+        found = tokenizer("a", return_special_tokens_mask=True)
+        ids, special = found["input_ids"], found["special_tokens_mask"]
+        first = special.index(0)
+        return cls(tuple(ids[:first]), tuple(ids[first + special[first:].count(0) :]))
+
+    def room(self, max_length: int) -> int:
+        """How many word pieces fit into a row of `max_length` tokens.
+
+        Raises:
+            JobError: If none does.
+        """
+        room = max_length - len(self.before) - len(self.after)
+        if room < 1:
+            raise JobError(f"max_length {max_length} leaves no room for text between the special tokens.")
+        return room
+
+    def around(self, pieces: Sequence[int]) -> tuple[int, ...]:
+        """The pieces with the special tokens around them."""
+        return (*self.before, *pieces, *self.after)
+
+
+def text_pieces(text: str | list[str], tokenizer: PreTrainedTokenizerFast) -> BatchEncoding:
+    """The word pieces of a text or of a list of words, without special tokens, none of them left out.
+
+    Whatever in the text spells a special token becomes the unknown token. `</s>` in the middle of a
+    sentence would end it for the model, and `<pad>` would shift the positions of XLM-R, which counts
+    them by comparing with the padding id. (The tokenizer's `split_special_tokens` does not prevent this:
+    a unigram vocabulary holds them as ordinary pieces as well.)
+    """
+    found = tokenizer(
+        text,
+        is_split_into_words=isinstance(text, list),
+        add_special_tokens=False,
+        verbose=False,
+    )
+    special = set(tokenizer.all_special_ids)
+    if not special.isdisjoint(found["input_ids"]):
+        found["input_ids"] = [tokenizer.unk_token_id if piece in special else piece for piece in found["input_ids"]]
+    return found
+
+
+def pad(rows: Sequence[Row], pad_id: int) -> dict[str, torch.Tensor]:
+    """`input_ids` and `attention_mask`, both (batch, length), padded to the longest row."""
+    length = max(len(row.input_ids) for row in rows)
+    ids = torch.full((len(rows), length), pad_id, dtype=torch.long)
+    mask = torch.zeros((len(rows), length), dtype=torch.long)
+    for index, row in enumerate(rows):
+        ids[index, : len(row.input_ids)] = torch.tensor(row.input_ids)
+        mask[index, : len(row.input_ids)] = 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def on_fastest_device(model: PreTrainedModel) -> None:
+    """Moves the model to the GPU if there is one."""
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def predict(
+    model: PreTrainedModel,
+    kind: TaskType,
+    encoded: Encoded,
+    batch_size: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[tuple[int, ...]]:
+    """The label ids the model predicts for every row, in the order of the rows.
+
+    The model uses whatever adapters and head are active. It is left in the mode it was in.
+
+    Args:
+        model: With a prediction head active.
+        kind: The type of task.
+        encoded: The rows.
+        batch_size: Rows per forward pass.
+        progress: Told how many of how many rows are done, after every batch.
+    """
+    order = sorted(range(len(encoded.rows)), key=lambda index: len(encoded.rows[index].input_ids))
+    found: dict[int, tuple[int, ...]] = {}
+    training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            rows = [encoded.rows[index] for index in chosen]
+            found.update(zip(chosen, kind.read(logits(model, kind, rows), rows), strict=True))
+            if progress is not None:
+                progress(len(found), len(order))
+    model.train(training)
+    return [found[index] for index in range(len(encoded.rows))]
+
+
+def logits(model: PreTrainedModel, kind: TaskType, rows: Sequence[Row]) -> torch.Tensor:
+    """What the active prediction head says about a batch of rows."""
+    batch = kind.collate(rows, model.config.pad_token_id)
+    del batch["labels"]
+    output = model(**{name: tensor.to(model.device) for name, tensor in batch.items()})
+    found: torch.Tensor = output.logits
+    return found

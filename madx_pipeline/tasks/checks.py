@@ -1,0 +1,85 @@
+"""What is asked of a model around task training and evaluation; each answer is recorded, a no fails the job.
+
+All of these guard against results that look right: a task adapter trained without the language adapter, on
+top of the wrong one, or together with it scores well on the source language and says nothing about transfer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from madx_pipeline.adapter_model import AdapterModel, active_stack, set_stack, trainable_names, weights_hash
+from madx_pipeline.stage import Workspace
+from madx_pipeline.tasks import Encoded, TaskType
+from madx_pipeline.tasks.batches import logits
+
+_NOTICEABLE = 1e-5
+"""Difference of logits that rounding does not explain; real adapters change them by 1e-2 and more."""
+
+_PROBE_ROWS = 8
+"""Rows on which logits are compared."""
+
+
+def check_stack(model: AdapterModel, intended: Sequence[str], out: Workspace, name: str = "active_stack") -> None:
+    """The active adapters are exactly these, in this order: the language adapter first, then the task adapter."""
+    found = active_stack(model)
+    shown = " then ".join(found) or "no adapter"
+    detail = f"Active: {shown}; intended: {' then '.join(intended) or 'no adapter'}."
+    out.check(name, found == tuple(intended), shown, detail)
+
+
+def check_trainable(model: AdapterModel, adapter: str, out: Workspace) -> None:
+    """The trainable parameters are those of one adapter and of its head, and all of them."""
+    own = {name for name, _ in model.named_parameters() if f".{adapter}." in name}
+    found = trainable_names(model)
+    odd = sorted(found ^ own)
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    detail = f"Trainable parameters, all of {adapter} and its head; wrong tensors: {', '.join(odd[:3]) or 'none'}."
+    out.check("trainable_set", not odd and bool(own), trained, detail)
+
+
+def check_all_trainable(model: AdapterModel, out: Workspace) -> None:
+    """Every parameter trains: base model and prediction head."""
+    frozen = sorted({name for name, _ in model.named_parameters()} - trainable_names(model))
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    detail = f"Trainable parameters, all there are; frozen tensors: {', '.join(frozen[:3]) or 'none'}."
+    out.check("trainable_set", not frozen, trained, detail)
+
+
+def frozen_weights(model: AdapterModel, languages: Sequence[str]) -> dict[str | None, str]:
+    """Hashes of what must not change: the base model (None) and the language adapters."""
+    return {part: weights_hash(model, part) for part in (None, *languages)}
+
+
+def check_unchanged(model: AdapterModel, before: Mapping[str | None, str], out: Workspace) -> None:
+    """Base model and language adapter are bit for bit what they were before training."""
+    for part, digest in before.items():
+        name = "base_model_unchanged" if part is None else "language_adapter_unchanged"
+        found = weights_hash(model, part)
+        detail = f"sha256 of the weights of {part or 'the base model'} before ({digest[:12]}) and after training."
+        out.check(name, found == digest, found[:12], detail)
+
+
+def check_language_adapter_counts(
+    model: AdapterModel, kind: TaskType, encoded: Encoded, stack: Sequence[str], out: Workspace
+) -> None:
+    """Without its language adapter the stack gives other logits, so the adapter really takes part.
+
+    Args:
+        model: The model; `stack` is active before and after.
+        kind: Type of the task.
+        encoded: Rows to compare on; the first few are used.
+        stack: Language adapter, then task adapter.
+        out: Where the answer goes.
+    """
+    rows = encoded.rows[:_PROBE_ROWS]
+    with torch.inference_mode():
+        with_language = logits(model, kind, rows)
+        set_stack(model, stack[1:])
+        without = logits(model, kind, rows)
+    set_stack(model, stack)
+    difference = float((with_language - without).abs().max())
+    detail = f"Largest change of a logit when {stack[0]} is taken out of the stack."
+    out.check("language_adapter_changes_logits", difference > _NOTICEABLE, difference, detail)
