@@ -1,0 +1,138 @@
+"""What the store says about every job of a plan: the one pass over `artifact.json` and `failure.json`.
+
+Nothing is hashed here (`madx verify` and every run do that), so a plan of 25,000 jobs takes seconds.
+A job that is not there inherits the reason from what it needed, so that every gap of the report can
+name the job that is to blame.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from madx_pipeline.plan import Job, Plan
+from madx_pipeline.report.provenance import CheckResult, JobResult
+from madx_pipeline.stage import Check, Json
+from madx_pipeline.store import Failure, Store
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a job's artifact is not there.
+
+    Attributes:
+        job: Name of the job to blame: itself, or one that it needed.
+        failed: Whether that job failed; otherwise it was never run.
+        reason: Why, in one line.
+        hint: What to do, in one line; may be empty.
+        log: The log of that job, relative to home; None without one.
+    """
+
+    job: str
+    failed: bool
+    reason: str
+    hint: str
+    log: str | None
+
+
+@dataclass
+class Findings:
+    """What the store has of a plan.
+
+    Attributes:
+        facts: Fingerprint to the artifact's facts, for every job that is there.
+        causes: Fingerprint to why not, for every other job.
+        jobs: One line per job, in the plan's order.
+        checks: Checks of all jobs, in the plan's order.
+        libraries: Library to every version that an artifact was made with.
+    """
+
+    facts: dict[str, dict[str, Json]] = field(default_factory=dict)
+    causes: dict[str, Cause] = field(default_factory=dict)
+    jobs: list[JobResult] = field(default_factory=list)
+    checks: list[CheckResult] = field(default_factory=list)
+    libraries: dict[str, set[str]] = field(default_factory=dict)
+
+
+def look_up(plan: Plan, store: Store) -> Findings:
+    """Reads each artifact's record once; jobs come after those they need, as in every plan."""
+    findings = Findings()
+    for job in plan.jobs.values():
+        artifact = store.find(job)
+        if artifact is None:
+            _note_missing(findings, job, store)
+            continue
+        record = artifact.record
+        findings.facts[job.fingerprint] = record.facts
+        findings.checks += [_check_result(check, job) for check in record.checks]
+        for library, version in record.libraries.items():
+            findings.libraries.setdefault(library, set()).add(version)
+        findings.jobs.append(_job_result(job, store, None, record.seconds))
+    return findings
+
+
+def folder_of(job: Job, store: Store) -> str:
+    """Folder of a job's artifact, relative to home."""
+    return store.path(job).relative_to(store.home).as_posix()
+
+
+def _note_missing(findings: Findings, job: Job, store: Store) -> None:
+    """Notes why a job's artifact is not there."""
+    failure = store.failure(job)
+    if failure is not None:
+        log = (store.partial(job) / "log.txt").relative_to(store.home).as_posix()
+        cause = Cause(job.name, True, failure.message, failure.hint, log)
+        findings.checks += _failed_checks(job, failure)
+    else:
+        cause = _inherited(findings, job) or Cause(
+            job.name, False, f"{job.stage} has not been run.", "Run the recipe: finished work is kept.", None
+        )
+    findings.causes[job.fingerprint] = cause
+    findings.jobs.append(_job_result(job, store, cause, None))
+
+
+def _inherited(findings: Findings, job: Job) -> Cause | None:
+    """The cause of the first input that is not there; one that failed says more than one that was not run."""
+    causes = [findings.causes[needed] for needed in job.inputs.values() if needed in findings.causes]
+    return min(causes, key=lambda cause: not cause.failed, default=None)
+
+
+def _job_result(job: Job, store: Store, cause: Cause | None, seconds: float | None) -> JobResult:
+    failed = cause is not None and cause.failed and cause.job == job.name
+    return JobResult(
+        name=job.name,
+        stage=job.stage,
+        fingerprint=job.fingerprint,
+        state="found" if cause is None else "failed" if failed else "not run",
+        seconds=seconds,
+        folder=folder_of(job, store),
+        reason=cause.reason if cause else "",
+        hint=cause.hint if cause else "",
+        log=cause.log if cause and failed else None,
+    )
+
+
+def _check_result(check: Check, job: Job) -> CheckResult:
+    return CheckResult(job=job.name, **check.model_dump())
+
+
+_CHECK_FAILED = re.compile(r"check (\w+) failed \((.*?)\): (.*)", re.DOTALL)
+"""The wording of `CheckError` as `Workspace.check` raises it."""
+
+
+def _failed_checks(job: Job, failure: Failure) -> list[CheckResult]:
+    """The hard check that failed a job: it has no artifact to record it, only the failure's wording."""
+    found = _CHECK_FAILED.search(failure.message)
+    if found is None:
+        return []
+    name, value, detail = found.groups()
+    return [CheckResult(name=name, job=job.name, passed=False, value=_number(value), detail=detail, hard=True)]
+
+
+def _number(text: str) -> float | str:
+    """The number that a message shows, or its text."""
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return value if abs(value) < float("inf") else text

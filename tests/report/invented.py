@@ -1,0 +1,116 @@
+"""What the stages of a made-up run "found out": the facts of its artifacts, by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from madx_pipeline.plan import Job
+from madx_pipeline.stage import Json
+
+if TYPE_CHECKING:
+    from tests.report.builders import MadeUp
+
+
+def _base_model_facts(run: MadeUp, job: Job) -> dict[str, Json]:
+    return {
+        "name": "miniature",
+        "revision": None,
+        "model_type": "xlm-roberta",
+        "hidden_size": 128,
+        "layers": 4,
+        "vocab_size": 800,
+        "max_length": 128,
+        "parameters": 655000,
+        "tokenizer": "XLMRobertaTokenizerFast",
+        "languages_seen": ["qaa", "qab"],
+        "world_seed": 0,
+    }
+
+
+def _corpus_facts(run: MadeUp, job: Job) -> dict[str, Json]:
+    return {
+        "language": job.key["language"],
+        "lines_read": 1000,
+        "lines_kept": 985,
+        "dropped": {"empty": 0, "duplicate": 12, "too_long": 3},
+        "lines_train": 900,
+        "lines_heldout": 85,
+        "tokens": 20000,
+        "words": 12500,
+        "tokens_per_word": 1.6,
+        "unknown_share": 0.0012,
+        "scripts": {"Latin": 1.0},
+        "licence": "CC0-1.0",
+        "origin": {"miniature": "text"},
+    }
+
+
+def _language_adapter_facts(run: MadeUp, job: Job) -> dict[str, Json]:
+    return {
+        "language": job.key["language"],
+        "origin": "trained",
+        "name": job.key["language"],
+        "reduction_factor": 2,
+        "leave_out": [],
+        "has_invertible_adapter": True,
+        "parameters": 70000,
+        "bytes": 280000,
+        "steps": 400,
+        "best_step": 380,
+        "heldout_loss_before": 4.25,
+        "heldout_loss_after": 2.125,
+        "heldout_perplexity_before": 70.105,
+        "heldout_perplexity_after": 8.373,
+        "curve": [{"step": 200, "loss": 2.5}, {"step": 400, "loss": 2.125}],
+    }
+
+
+def _task_data_facts(run: MadeUp, job: Job) -> dict[str, Json]:
+    splits = ["train", "validation", "test"] if job.key["language"] == run.recipe.source_language else ["test"]
+    return {
+        "task": job.key["task"],
+        "language": job.key["language"],
+        "task_type": "tagging",
+        "metric": "span_f1" if job.key["task"] == "ner" else "accuracy",
+        "label_scheme": "iob2",
+        "labels": ["B-PER", "I-PER", "O"],
+        "splits": {split: {"examples": 300, "words": 2400, "labels": {"O": 2000}} for split in splits},
+        "repeated": {"test_in_train": 3, "validation_in_train": 0} if len(splits) > 1 else {},
+        "tokens_per_word": 1.7,
+        "unknown_share": 0.0,
+        "licence": "CC0-1.0",
+        "origin": {"miniature": job.key["task"]},
+    }
+
+
+def _tuned_facts(run: MadeUp, job: Job) -> dict[str, Json]:
+    return {"task": job.key["task"], "parameters": 1000}
+
+
+def _scores_facts(run: MadeUp, job: Job) -> dict[str, Json]:
+    cell = run.cell(job)
+    metric = "span_f1" if cell.task == "ner" else "accuracy"
+    value = run.score_of(cell.task, cell.method, cell.language, cell.seed)
+    return {
+        "task": cell.task,
+        "language": cell.language,
+        "task_type": "tagging",
+        "metric": metric,
+        "values": {"precision": value / 2, metric: value, "f1.PER": value / 4},
+        "warnings": [],
+        "examples": 300,
+        "majority": 0.25,
+        "language_adapter": None if job.key["with"] == "none" else job.key["with"],
+    }
+
+
+FACTS: dict[str, Callable[[MadeUp, Job], dict[str, Json]]] = {
+    "prepare_base_model": _base_model_facts,
+    "prepare_corpus": _corpus_facts,
+    "train_language_adapter": _language_adapter_facts,
+    "prepare_task_data": _task_data_facts,
+    "train_task_adapter": _tuned_facts,
+    "finetune_base_model": _tuned_facts,
+    "evaluate_zero_shot": _scores_facts,
+}
