@@ -10,7 +10,7 @@ import typer
 
 from madx_pipeline.changes import Reasons
 from madx_pipeline.commands.planning import plan_recipe
-from madx_pipeline.plan import Job, Plan
+from madx_pipeline.plan import Job, Plan, fingerprint_of
 from madx_pipeline.store import Store
 
 
@@ -49,13 +49,17 @@ def _row(job: Job, store: Store, reasons: Reasons) -> dict[str, str]:
 
 
 def _report_row(plan: Plan, store: Store, rows: list[dict[str, str]]) -> dict[str, str]:
-    """The report is made from what is in the store: it has a fingerprint once everything is there."""
+    """The report: to be made while anything before it is missing, and when what it shows has changed."""
+    missing = sum(row["state"] != "found" for row in rows)
+    state, why = "to run", f"{missing} jobs come before it"
+    if not missing:
+        state = _report_state(plan, store)
+        why = "" if state == "found" else "what it shows changed"
+    content = {"stage": "report", "recipe": plan.recipe.name, "inputs": sorted(plan.jobs)}
+    return {"name": "report", "stage": "report", "fingerprint": fingerprint_of(content), "state": state, "why": why}
+
+
+def _report_state(plan: Plan, store: Store) -> str:
     from madx_pipeline.report.write import report_state
 
-    fingerprint, state = report_state(plan, store)
-    missing = sum(row["state"] != "found" for row in rows)
-    if missing:
-        state, why = "to run", f"{missing} jobs come before it"
-    else:
-        why = "" if state == "found" else "what it shows changed"
-    return {"name": "report", "stage": "report", "fingerprint": fingerprint, "state": state, "why": why}
+    return report_state(plan, store)

@@ -61,7 +61,7 @@ def run_recipe(name: str, home: Path, options: RunOptions) -> int:
 
 
 def report_recipe(name: str, home: Path) -> int:
-    """Writes the report of a recipe from what is in the store; 1 if it has gaps.
+    """Writes the report of a recipe from what is in the store, gaps and all; 0 if that went well.
 
     Raises:
         InputError: If the recipe cannot be used, or there is no store in `home`.

@@ -1,0 +1,96 @@
+"""Every command and every recipe in the README works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from madx_pipeline.recipe import Recipe, find_recipe
+from madx_pipeline.stage import STAGES, stage_page
+from tests.conftest import REPOSITORY
+from tests.end_to_end.story import madx
+
+TEXT = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+def commands() -> list[str]:
+    lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def recipes() -> list[dict[str, Any]]:
+    return [content for content in map(yaml.safe_load, blocks("yaml")) if "name" in content]
+
+
+def test_every_command_is_one_this_test_knows_how_to_run() -> None:
+    assert commands()
+    assert {shlex.split(command)[0] for command in commands()} <= {"make", "madx"}
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if command.startswith("make ")])
+def test_make_knows_its_targets(command: str) -> None:
+    done = subprocess.run(
+        [*shlex.split(command), "--dry-run"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_every_madx_command_works_after_the_quickstart(quickstart: Path) -> None:
+    [own] = [recipe for recipe in recipes() if recipe["name"] == "my-recipe"]
+    (quickstart / "my-recipe.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    for path in files_of(own):
+        (quickstart / path).parent.mkdir(exist_ok=True)
+        (quickstart / path).write_text("some text\n", encoding="utf-8")
+    for command in commands():
+        program, *arguments = shlex.split(command)
+        if program == "madx":
+            madx(*arguments, folder=quickstart)
+
+
+def files_of(recipe: dict[str, Any]) -> list[str]:
+    """Every file a recipe points at."""
+    texts = [choice["path"] for choice in recipe["corpora"].values() if "path" in choice]
+    labelled = [
+        path
+        for task in recipe["tasks"].values()
+        for splits in task.get("files", {}).values()
+        for path in splits.values()
+    ]
+    return texts + labelled
+
+
+def test_the_quickstart_in_the_readme_is_the_shipped_one() -> None:
+    shipped = yaml.safe_load(find_recipe("quickstart").read_text(encoding="utf-8"))
+    [shown] = [recipe for recipe in recipes() if recipe["name"] == "quickstart"]
+    assert shown == {key: value for key, value in shipped.items() if key in shown}
+    assert set(shipped) - set(shown) <= {"summary", "stages"}
+
+
+def test_every_recipe_in_the_readme_is_valid() -> None:
+    for recipe in recipes():
+        Recipe.model_validate(recipe)
+
+
+def test_overrides_in_the_readme_name_parameters_that_exist() -> None:
+    for content in map(yaml.safe_load, blocks("yaml")):
+        for stage, values in content.get("stages", {}).items():
+            assert set(values) <= set(stage_page(stage).params)
+
+
+def test_every_stage_and_folder_is_in_the_readme() -> None:
+    for stage in STAGES:
+        assert f"| `{stage}` |" in TEXT
+    tree = next(block for block in blocks("") if "madx_pipeline/" in block)
+    for name in re.findall(r"([a-z_]+(?:\.py|/))(?=\s)", tree):
+        assert list(REPOSITORY.rglob(name.rstrip("/"))), name

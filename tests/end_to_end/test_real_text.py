@@ -1,0 +1,73 @@
+"""Real text, real labels, a real tokenizer: parts of speech from English to eight languages, seen and unseen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.story import madx, results_of, write_recipe
+
+pytestmark = pytest.mark.slow
+
+TREEBANKS = {
+    "de": "de_gsd",
+    "fi": "fi_tdt",
+    "fr": "fr_sequoia",
+    "vi": "vi_vtb",
+    "tl": "tl_trg",
+    "ceb": "ceb_gja",
+    "ht": "ht_autogramm",
+    "yo": "yo_ytb",
+}
+
+
+def test_pos_from_english_to_eight_languages_runs_to_a_report(shared: Path, tmp_path: Path) -> None:
+    model = shared / "models/mini-xlmr"
+    if not model.is_dir():
+        pytest.skip("the small real base model (../shared/models/mini-xlmr) is not here")
+    ud = shared / "data/ud"
+    english = {
+        "train": str(ud / "en_ewt-train.conllu"),
+        "validation": str(ud / "en_ewt-dev.conllu"),
+        "test": str(ud / "en_ewt-test.conllu"),
+    }
+    targets = {language: {"test": str(ud / f"{name}-test.conllu")} for language, name in TREEBANKS.items()}
+    recipe = write_recipe(
+        tmp_path,
+        {
+            "name": "real",
+            "base_model": {"path": str(model)},
+            "source_language": "en",
+            "target_languages": list(TREEBANKS),
+            "corpora": {
+                code: {"path": str(shared / f"data/text/{code}.txt.gz"), "max_lines": 600}
+                for code in ("en", *TREEBANKS)
+            },
+            "tasks": {"pos": {"card": "conllu", "files": {"en": english, **targets}}},
+            "methods": ["madx", "madx_source_kept", "task_adapter_only"],
+            "seeds": [1],
+            "stages": {
+                "train_language_adapter": {
+                    "max_steps": 12,
+                    "eval_steps": 12,
+                    "max_length": 64,
+                    "learning_rate": 0.001,
+                    "per_device_train_batch_size": 8,
+                    "line_by_line": True,
+                },
+                "train_task_adapter": {"num_train_epochs": 2, "learning_rate": 0.002},
+            },
+        },
+    )
+    madx("run", recipe, folder=tmp_path)
+    results = results_of(tmp_path, "real")
+    cells = {(score["method"], score["language"]) for score in results["scores"]}
+    assert cells == {
+        (method, language)
+        for method in ("madx", "madx_source_kept", "task_adapter_only")
+        for language in ("en", *TREEBANKS)
+    }
+    words = {"ht": 144, "tl": 128, "ceb": 198, "yo": 317}
+    examples = {score["language"]: score["examples"] for score in results["scores"]}
+    assert {language: examples[language] for language in words} == words
