@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from madx_pipeline.errors import MadxError, Problem
+from madx_pipeline.errors import CheckError, MadxError, Problem
 from madx_pipeline.plan import Job
 from madx_pipeline.stage import Artifact, Inputs, Workspace, stage_module
 from madx_pipeline.store import Store, read_artifact
@@ -71,7 +71,11 @@ def _make(job: Job, store: Store) -> Artifact:
     _set_threads(int(job.resources["threads"]))
     with _log_to(workspace):
         workspace.log.info("%s (%s)", job.name, job.fingerprint)
-        module.run(inputs, module.Params.model_validate(job.params), workspace)
+        try:
+            module.run(inputs, module.Params.model_validate(job.params), workspace)
+        except CheckError:
+            store.keep_checks(workspace)
+            raise
     return store.finish(job, workspace, _library_versions())
 
 

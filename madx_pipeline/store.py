@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from madx_pipeline.errors import InputError
 from madx_pipeline.plan import Job, fingerprint_of
-from madx_pipeline.stage import Artifact, ArtifactRecord, FileRecord, Json, Workspace
+from madx_pipeline.stage import Artifact, ArtifactRecord, Check, FileRecord, Json, Workspace
 
 FORMAT = 1
 """Version of the layout of the store and of `artifact.json`."""
@@ -32,7 +32,7 @@ FORMAT = 1
 RECORD = "artifact.json"
 PARTIAL = ".partial"
 _FINISHED = re.compile(r"-[0-9a-f]{12}$")
-_NOT_OUTPUT = {RECORD, "progress.json", "job.json", "failure.json"}
+_NOT_OUTPUT = {RECORD, "progress.json", "job.json", "failure.json", "checks.json"}
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,13 @@ class Failure:
         message: What went wrong; one line.
         hint: What to do; one line.
         log: Path of the job's log.
+        checks: What the job had asked itself until then; the last one may be what failed it.
     """
 
     message: str
     hint: str
     log: str
+    checks: tuple[Check, ...] = ()
 
 
 class Store:
@@ -217,7 +219,8 @@ class Store:
         failure = Failure(message, hint, str(partial / "log.txt"))
         try:
             partial.mkdir(parents=True, exist_ok=True)
-            (partial / "failure.json").write_text(json.dumps(failure.__dict__), encoding="utf-8")
+            note = {"message": message, "hint": hint, "log": failure.log}
+            (partial / "failure.json").write_text(json.dumps(note), encoding="utf-8")
         except OSError:  # a full disk must not hide why the job failed
             return failure
         return failure
@@ -226,9 +229,21 @@ class Store:
         """Why the last attempt at a job failed, or None."""
         try:
             note = json.loads((self.partial(job) / "failure.json").read_text(encoding="utf-8"))
-            return Failure(**note)
-        except (OSError, ValueError, TypeError):
+            return Failure(note["message"], note["hint"], note["log"], self._checks_until(job))
+        except (OSError, ValueError, TypeError, KeyError):
             return None
+
+    def keep_checks(self, workspace: Workspace) -> None:
+        """Keeps what a job that failed had asked itself: without an artifact nothing else would."""
+        notes = [check.model_dump() for check in workspace.checks]
+        (workspace.path / "checks.json").write_text(json.dumps(notes), encoding="utf-8")
+
+    def _checks_until(self, job: Job) -> tuple[Check, ...]:
+        try:
+            notes = json.loads((self.partial(job) / "checks.json").read_text(encoding="utf-8"))
+            return tuple(Check.model_validate(note) for note in notes)
+        except (OSError, ValueError):
+            return ()
 
     def progress(self, job: Job) -> dict[str, Json] | None:
         """How far a running job is (`done`, `total`, `numbers`), or None."""

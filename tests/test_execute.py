@@ -133,6 +133,9 @@ def test_a_failed_hard_check_fails_the_job_and_a_soft_one_warns(
     assert hard.state == "failed"
     assert hard.problem is not None
     assert hard.problem.message == "prepare_corpus/qad failed: check enough_text failed (3): three lines are few"
+    failure = store.failure(make_job("prepare_corpus/qad", language="qad", params=job.params))
+    assert failure is not None
+    assert [(check.name, check.passed) for check in failure.checks] == [("enough_text", False)]
 
 
 def test_a_second_sitting_starts_from_the_checkpoints_of_the_first(

@@ -257,35 +257,40 @@ def test_a_checkpoint_of_something_else_is_an_error(tmp_path: Path) -> None:
         train(model, language_training(), PARAMS, 7, workspace(tmp_path / "run"))
 
 
-def killed(folder: Path, kills: list[dict[str, float]]) -> dict[str, bytes]:
-    """What a training leaves that was killed at these moments and started again after each."""
-    folder.mkdir(parents=True)
+Moments = list[dict[str, float]]
+
+
+def killed(folder: Path, kills: dict[str, Moments]) -> dict[str, tuple[bytes, bytes]]:
+    """What trainings leave that were killed at these moments and started again after each."""
     command = [sys.executable, "-m", "tests.training_runs", str(folder), json.dumps(kills)]
     subprocess.run(command, check=True, cwd=REPOSITORY, capture_output=True)
-    return {name: (folder / name).read_bytes() for name in ("adapter/adapter.safetensors", "result.json")}
+    return {name: left(folder / name) for name in kills}
 
 
-def unbroken(folder: Path) -> dict[str, bytes]:
+def unbroken(folder: Path) -> tuple[bytes, bytes]:
     train_and_save(folder)
-    return {name: (folder / name).read_bytes() for name in ("adapter/adapter.safetensors", "result.json")}
+    return left(folder)
+
+
+def left(folder: Path) -> tuple[bytes, bytes]:
+    return (folder / "adapter" / "adapter.safetensors").read_bytes(), (folder / "result.json").read_bytes()
 
 
 def test_a_training_killed_for_real_several_times_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    moments: list[dict[str, float]] = [{"at_sync": 3}, {"at_sync": 16}, {"while_deleting": 1}, {"after": 0.4}]
-    assert killed(tmp_path / "killed", moments) == unbroken(tmp_path / "unbroken")
+    moments: Moments = [{"at_sync": 3}, {"at_sync": 16}, {"while_deleting": 1}]
+    assert killed(tmp_path, {"killed": moments})["killed"] == unbroken(tmp_path / "unbroken")
 
 
 @pytest.mark.slow
-def test_a_training_killed_at_any_write_or_deletion_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    whole = unbroken(tmp_path / "unbroken")
-    for number in range(1, 18, 2):
-        assert killed(tmp_path / f"sync-{number}", [{"at_sync": number}] * 3) == whole
-    for number in (1, 2, 3):
-        assert killed(tmp_path / f"delete-{number}", [{"while_deleting": number}] * 2) == whole
+def test_a_training_killed_at_any_write_or_deletion_or_moment_ends_with_the_same_bytes(tmp_path: Path) -> None:
     later = random.Random(1)
-    for number in range(4):
-        moments: list[dict[str, float]] = [{"after": later.uniform(0.05, 1.5)} for _ in range(6)]
-        assert killed(tmp_path / f"random-{number}", moments) == whole
+    kills: dict[str, Moments] = {
+        **{f"write-{number}": [{"at_sync": number}] * 3 for number in range(1, 20)},
+        **{f"deletion-{number}": [{"while_deleting": number}] * 2 for number in (1, 2, 3)},
+        **{f"moment-{run}": [{"after": later.uniform(0.02, 1.0)} for _ in range(6)] for run in range(5)},
+    }
+    whole = unbroken(tmp_path / "unbroken")
+    assert {name: found == whole for name, found in killed(tmp_path, kills).items()} == dict.fromkeys(kills, True)
 
 
 # What goes wrong

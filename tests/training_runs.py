@@ -1,7 +1,8 @@
 """Tiny trainings that tests start, interrupt and resume; also a script that kills them for real.
 
-`python -m tests.training_runs FOLDER KILLS` trains in child processes, kills each with SIGKILL at a moment
-of the list (`{"after": seconds}`, `{"at_sync": n}` or `{"while_deleting": n}`), and lets the last one finish.
+`python -m tests.training_runs FOLDER KILLS` makes one training per name in KILLS, in child processes. Each
+child is killed with SIGKILL at a moment of the name's list (`{"after": seconds}`, `{"at_sync": n}` or
+`{"while_deleting": n}`), the next goes on, and the last one is left to finish.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from madx_pipeline.adapter_model import (
     load_language_model,
     load_model,
     save_adapter,
+    seeded,
     train_everything,
     train_only,
 )
@@ -104,7 +106,8 @@ def new_task_model(base: Path) -> AdapterModel:
     if not base.exists():
         save_tiny_base(base)
     model = load_model(base, "tiny")
-    model.add_tagging_head("task_pos", num_labels=100)
+    with seeded(0):
+        model.add_tagging_head("task_pos", num_labels=100)
     train_everything(model, "task_pos")
     return model
 
@@ -118,21 +121,26 @@ def train_and_save(folder: Path) -> TrainingResult:
     return result
 
 
-def main(folder: Path, kills: list[dict[str, float]]) -> None:
-    """Trains in children that are killed, one after the other; the last one is left alone."""
-    new_language_model(folder.parent / "base")
-    for kill in [*kills, {}]:
-        child = os.fork()
-        if child == 0:
-            _die_later(kill)
-            train_and_save(folder)
-            os._exit(0)
-        if "after" in kill:
-            time.sleep(kill["after"])
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        if not kill and status != 0:
-            sys.exit("the last child failed")
+def main(folder: Path, kills: dict[str, list[dict[str, float]]]) -> None:
+    """Makes all trainings, each as often as it is killed and once more."""
+    new_language_model(folder / "base")
+    for name, moments in kills.items():
+        for moment in [*moments, {}]:
+            _in_a_child(folder / name, moment)
+
+
+def _in_a_child(folder: Path, moment: dict[str, float]) -> None:
+    child = os.fork()
+    if child == 0:
+        _die_later(moment)
+        train_and_save(folder)
+        os._exit(0)
+    if "after" in moment:
+        time.sleep(moment["after"])
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if not moment and status != 0:
+        sys.exit("a child that was left alone failed")
 
 
 def _die_later(kill: dict[str, float]) -> None:

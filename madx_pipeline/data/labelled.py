@@ -9,6 +9,7 @@ from typing import cast
 from madx_pipeline.data.examples import Example, read_file
 from madx_pipeline.data.hub import hub_examples
 from madx_pipeline.data.sources import Split, TaskSource
+from madx_pipeline.data.text import check_unchanged
 from madx_pipeline.errors import JobError
 
 
@@ -34,7 +35,9 @@ def labelled(
         JobError: If they cannot be read.
     """
     if source.files is not None and source.read is not None:
-        return read_file(Path(locations[split]), source.read)
+        path = Path(locations[split])
+        check_unchanged(path, source.files[split])
+        return read_file(path, source.read)
     if source.hub is not None:
         return hub_examples(source.hub, split, source.read)
     return _miniature(source, split, world_seed)

@@ -9,7 +9,7 @@ from pathlib import Path
 from madx_pipeline.cards import corpus_card
 from madx_pipeline.data.hub import hub_rows
 from madx_pipeline.data.sources import CorpusSource, HubTable
-from madx_pipeline.data.text import Line, TextFile
+from madx_pipeline.data.text import Line, TextFile, check_unchanged
 from madx_pipeline.errors import JobError
 
 _BYTES_A_CHARACTER = 4
@@ -48,6 +48,7 @@ def raw_text(
     """
     if source.text is not None:
         path = Path(locations["path"])
+        check_unchanged(path, source.text)
         file = TextFile(path, longest=_BYTES_A_CHARACTER * (max_characters + 1))
         licence = "not stated: a file of your own"
         return RawText(file, lambda: file.position, file.size, f"{path.name} (sha256 {source.text[:12]})", licence)

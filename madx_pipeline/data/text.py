@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import hashlib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +156,23 @@ class TextFile:
             return None
         encoding = "cp1252" if "cp1252" in best.could_be_from_charset else best.encoding
         return encoding.upper().replace("_", "-")
+
+
+def check_unchanged(path: Path, sha256: str) -> None:
+    """Checks that a file still is what the job was planned with.
+
+    Raises:
+        JobError: If it has changed since, or is gone: its content would not be what the fingerprint says.
+    """
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise JobError(
+            f"{path} cannot be read: {error.strerror or error}.", "Check the path and its rights."
+        ) from error
+    if found != sha256:
+        raise JobError(f"{path} has changed since this run was planned.", "Run again: the new content is then used.")
 
 
 def decoded_lines(path: Path) -> Iterator[str]:

@@ -7,13 +7,12 @@ name the job that is to blame.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from madx_pipeline.plan import Job, Plan
 from madx_pipeline.report.provenance import CheckResult, JobResult
 from madx_pipeline.stage import Check, Json
-from madx_pipeline.store import Failure, Store
+from madx_pipeline.store import Store
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def _note_missing(findings: Findings, job: Job, store: Store) -> None:
     if failure is not None:
         log = (store.partial(job) / "log.txt").relative_to(store.home).as_posix()
         cause = Cause(job.name, True, failure.message, failure.hint, log)
-        findings.checks += _failed_checks(job, failure)
+        findings.checks += [_check_result(check, job) for check in failure.checks]
     else:
         cause = _inherited(findings, job) or Cause(
             job.name, False, f"{job.stage} has not been run.", "Run the recipe: finished work is kept.", None
@@ -114,25 +113,3 @@ def _job_result(job: Job, store: Store, cause: Cause | None, seconds: float | No
 
 def _check_result(check: Check, job: Job) -> CheckResult:
     return CheckResult(job=job.name, **check.model_dump())
-
-
-_CHECK_FAILED = re.compile(r"check (\w+) failed \((.*?)\): (.*)", re.DOTALL)
-"""The wording of `CheckError` as `Workspace.check` raises it."""
-
-
-def _failed_checks(job: Job, failure: Failure) -> list[CheckResult]:
-    """The hard check that failed a job: it has no artifact to record it, only the failure's wording."""
-    found = _CHECK_FAILED.search(failure.message)
-    if found is None:
-        return []
-    name, value, detail = found.groups()
-    return [CheckResult(name=name, job=job.name, passed=False, value=_number(value), detail=detail, hard=True)]
-
-
-def _number(text: str) -> float | str:
-    """The number that a message shows, or its text."""
-    try:
-        value = float(text)
-    except ValueError:
-        return text
-    return value if abs(value) < float("inf") else text

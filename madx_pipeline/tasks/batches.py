@@ -25,13 +25,17 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """The fast tokenizer of a base model (a slow one does not know which piece belongs to which word).
 
     Raises:
-        JobError: If there is none.
+        JobError: If it is a slow one, or has no unknown token (which stands for words without pieces).
     """
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(str(folder.resolve()), local_files_only=True)
     if not tokenizer.is_fast:
         raise JobError(f"{type(tokenizer).__name__} is not a fast tokenizer.", "Choose a base model that has one.")
+    if tokenizer.unk_token_id is None:
+        raise JobError(
+            f"{type(tokenizer).__name__} has no unknown token.", "Choose a base model whose tokenizer has one."
+        )
     return tokenizer
 
 

@@ -9,7 +9,6 @@ would silently shift or lose labels and are handled here:
 - A single word may be longer than a window (a URL): it keeps as many of its pieces as fit. The rest
   carries no label; how often this happens is counted.
 
-
 A word that spells a special token (`</s>`, `<pad>`) must not act as one: `batches.text_pieces`.
 """
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import random
 from pathlib import Path
 
 import pytest
 
-from madx_pipeline.data.text import Line, TextFile
+from madx_pipeline.data.text import Line, TextFile, check_unchanged
 from madx_pipeline.errors import JobError
 
 GERMAN = "Die Grünen wählten gestern in München überraschend einen neuen Vorstand.\n" * 20
@@ -118,3 +119,15 @@ def test_a_truncated_gzip_file_is_not_taken_for_a_shorter_text(tmp_path: Path) -
     message, hint = problem_of(file(tmp_path, whole[: len(whole) // 2], "text.gz"))
     assert ": the compressed data is damaged after line " in message
     assert hint == "Fetch or make the file again; check it with: gzip -t text.gz"
+
+
+def test_a_file_that_changed_since_the_run_was_planned_is_not_used(tmp_path: Path) -> None:
+    path = file(tmp_path, b"one\n")
+    planned = hashlib.sha256(b"one\n").hexdigest()
+    check_unchanged(path, planned)
+    path.write_bytes(b"two\n")
+    with pytest.raises(JobError, match="has changed since this run was planned"):
+        check_unchanged(path, planned)
+    path.unlink()
+    with pytest.raises(JobError, match="cannot be read: No such file or directory"):
+        check_unchanged(path, planned)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from madx_pipeline.errors import CheckError
 from madx_pipeline.report.collect import collect
 from madx_pipeline.report.results import Results
 from madx_pipeline.store import Store
@@ -114,7 +115,12 @@ def test_a_language_without_adapter_leaves_a_gap_that_names_the_recipe(tmp_path:
 
 def test_the_hard_check_that_failed_a_job_is_among_the_checks(tmp_path: Path) -> None:
     run = make_run(tmp_path).finish_all(but=["train_language_adapter/qad"])
-    run.fail("train_language_adapter/qad", "check heldout_loss_falls failed (-0.25): the loss (held out) rose.")
+    job = run.job("train_language_adapter/qad")
+    workspace = run.store.begin(job)
+    with pytest.raises(CheckError):
+        workspace.check("heldout_loss_falls", False, -0.25, "the loss (held out) rose.")
+    run.store.keep_checks(workspace)
+    run.store.fail(job, "check heldout_loss_falls failed", "Train longer.")
     failed = [check for check in _collected(run).checks if not check.passed]
     assert [(check.name, check.job, check.value, check.hard) for check in failed] == [
         ("heldout_loss_falls", "train_language_adapter/qad", -0.25, True)

@@ -14,7 +14,7 @@ from seqeval.scheme import IOB2
 
 from madx_pipeline import adapter_model
 from madx_pipeline.errors import CheckError, JobError
-from madx_pipeline.stage import Artifact, Workspace, stage_module, stage_page
+from madx_pipeline.stage import Artifact, Workspace, stage_page
 from madx_pipeline.tasks import task_type
 from tests.tasks.artifacts import artifact
 from tests.tasks.tiny_world import QUICK, SOURCE, TARGET, TinyWorld, read_lines, run_stage, write_lines
@@ -57,12 +57,6 @@ def evaluate(
     if language is not None:
         artifacts["language_adapter"] = language
     return run_stage(STAGE, out, artifacts, {"seed": 1}, **changes)
-
-
-def test_the_page_and_the_parameters_agree_key_by_key() -> None:
-    module = stage_module(STAGE)
-    assert set(stage_page(STAGE).params) == set(module.Params.model_fields)
-    module.Params.model_validate(stage_page(STAGE).params)
 
 
 def test_every_word_has_one_prediction_in_the_order_of_the_data_even_in_long_sentences(

@@ -11,10 +11,9 @@ from safetensors.torch import load_file
 
 from madx_pipeline import adapter_model
 from madx_pipeline.errors import CheckError
-from madx_pipeline.stage import Artifact, Workspace, stage_module, stage_page
+from madx_pipeline.stage import Artifact, Workspace
 from madx_pipeline.tasks import learning
-from tests.stages.test_train_task_adapter import interrupt_at
-from tests.tasks.tiny_world import QUICK, SOURCE, TinyWorld, run_stage, tokenizer
+from tests.tasks.tiny_world import QUICK, SOURCE, TinyWorld, interrupt_at, run_stage, tokenizer
 
 STAGE = "finetune_base_model"
 
@@ -39,12 +38,6 @@ def finetune(world: TinyWorld, data: Artifact, out: Path, **changes: Any) -> Wor
     key = {"task": data.facts["task"], "language": SOURCE, "seed": 1}
     changes = {**QUICK, "learning_rate": 0.005, **changes}
     return run_stage(STAGE, out, {"base_model": world.base, "task_data": data}, key, **changes)
-
-
-def test_the_page_and_the_parameters_agree_key_by_key() -> None:
-    module = stage_module(STAGE)
-    assert set(stage_page(STAGE).params) == set(module.Params.model_fields)
-    module.Params.model_validate(stage_page(STAGE).params)
 
 
 def test_the_task_is_learnt_and_every_parameter_trained(tuned: Workspace) -> None:

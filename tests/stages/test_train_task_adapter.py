@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import torch
 
 from madx_pipeline import adapter_model
 from madx_pipeline.errors import CheckError, JobError
-from madx_pipeline.stage import Artifact, Workspace, stage_module, stage_page
-from madx_pipeline.tasks import examples as task_examples
+from madx_pipeline.stage import Artifact, Workspace
 from madx_pipeline.tasks import learning, task_type
-from tests.tasks.tiny_world import QUICK, SOURCE, TinyWorld, read_lines, run_stage, tokenizer, write_lines
+from tests.tasks.tiny_world import QUICK, SOURCE, TinyWorld, interrupt_at, read_lines, run_stage, tokenizer, write_lines
 
 STAGE = "train_task_adapter"
 ADAPTER = {"architecture": "seq_bn", "reduction_factor": 2}
@@ -49,12 +47,6 @@ def train(world: TinyWorld, data: Artifact, out: Path, language: Artifact | None
 
 def weights(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((folder / "adapter").iterdir())}
-
-
-def test_the_page_and_the_parameters_agree_key_by_key() -> None:
-    module = stage_module(STAGE)
-    assert set(stage_page(STAGE).params) == set(module.Params.model_fields)
-    module.Params.model_validate(stage_page(STAGE).params)
 
 
 def test_the_task_is_learnt(trained: Workspace) -> None:
@@ -126,7 +118,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(
 ) -> None:
     torch.rand(17)  # whatever happened before in this process must not matter
     again = train(world, ner, tmp_path / "again")
-    other = train(world, ner, tmp_path / "other", seed=2, num_train_epochs=1)
+    other = train(world, ner, tmp_path / "other", seed=2)
     assert weights(again.path) == weights(trained.path)
     assert again.facts == trained.facts
     assert weights(other.path) != weights(trained.path)
@@ -143,14 +135,6 @@ def test_an_interrupted_training_resumes_to_the_same_bytes(
     resumed = train(world, ner, tmp_path)
     assert weights(resumed.path) == weights(trained.path)
     assert resumed.facts == trained.facts
-
-
-def interrupt_at(step: int) -> Callable[..., None]:
-    def progress(self: Workspace, done: int, total: int, **numbers: float) -> None:
-        if done == step:
-            raise KeyboardInterrupt
-
-    return progress
 
 
 def test_the_last_layer_can_be_left_out(world: TinyWorld, ner: Artifact, trained: Workspace, tmp_path: Path) -> None:
@@ -254,5 +238,4 @@ def test_the_majority_label_comes_from_the_training_set(world: TinyWorld, tmp_pa
     data = world.task_data("pos", SOURCE)
     lines = read_lines(data.path / "validation.jsonl")
     write_lines(data.path / "validation.jsonl", [{"words": ["va"] * 9, "labels": ["VERB"] * 9}, *lines[:2]])
-    assert task_examples.majority_label(task_type("tagging"), read_lines(data.path / "train.jsonl")) == "PROPN"
     assert train(world, data, tmp_path, num_train_epochs=1).facts["majority_label"] == "PROPN"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +164,13 @@ def run_stage(
     workspace = Workspace(out, out / "checkpoints")
     module.run(Inputs(key, {}, {}, artifacts), params, workspace)
     return workspace
+
+
+def interrupt_at(step: int) -> Callable[..., None]:
+    """A `Workspace.progress` at which the process is interrupted."""
+
+    def progress(self: Workspace, done: int, total: int, **numbers: float) -> None:
+        if done == step:
+            raise KeyboardInterrupt
+
+    return progress
