@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import time
 import traceback
 from collections.abc import Iterator
@@ -111,7 +112,8 @@ def _cause(error: Exception) -> Problem:
         first, *more = error.problems
         also = "".join(f" Also: {problem.message}" for problem in more)
         return Problem(first.message + also, first.hint)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    no_space = os.strerror(errno.ENOSPC)  # libraries in Rust raise errors of their own with the system's words
+    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or no_space in str(error):
         return Problem("the disk is full.", "Free space and run again: finished work is kept.")
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return Problem(

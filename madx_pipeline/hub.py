@@ -36,7 +36,6 @@ def download(repository: str, revision: str | None, files: Sequence[str]) -> tup
         RevisionNotFoundError,
     )
 
-    wanted = f"{repository} at {revision or 'its default branch'}"
     try:
         folder = Path(snapshot_download(repository, revision=revision, allow_patterns=list(files)))
     except HFValidationError as error:
@@ -47,13 +46,17 @@ def download(repository: str, revision: str | None, files: Sequence[str]) -> tup
     except RevisionNotFoundError as error:
         raise JobError(f"{repository} has no revision {revision}.", "Give a commit, a tag or a branch.") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise JobError(
-            f"{wanted} is not in the cache and the hub cannot be reached ({_first_line(error)}).",
-            f"Where there is a network: hf download {repository}"
-            + (f" --revision {revision}" if revision else "")
-            + ". HF_HOME says where the cache is.",
-        ) from error
+        raise _unreachable(repository, revision, error) from error
     return folder, folder.name
+
+
+def _unreachable(repository: str, revision: str | None, error: Exception) -> JobError:
+    wanted = f"{repository} at {revision or 'its default branch'}"
+    command = f"hf download {repository}" + (f" --revision {revision}" if revision else "")
+    return JobError(
+        f"{wanted} is not in the cache and the hub cannot be reached ({_first_line(error)}).",
+        f"Where there is a network: {command}. HF_HOME says where the cache is.",
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -235,11 +235,17 @@ def _read_yaml(path: Path) -> dict[Any, Any]:
 
 
 def _what_is_left(raw: dict[Any, Any], error: ValidationError) -> Recipe | None:
-    """The recipe without its wrong places, or None when too little is left."""
-    try:
-        return Recipe.model_validate(without(raw, [item["loc"] for item in error.errors()]))
-    except ValidationError:
-        return None
+    """The recipe without its wrong places, or None when too little is left.
+
+    A list may be too short once its wrong items are gone; then it goes as well, hence the rounds.
+    """
+    for _ in range(3):
+        raw = without(raw, [item["loc"] for item in error.errors()])
+        try:
+            return Recipe.model_validate(raw)
+        except ValidationError as again:
+            error = again
+    return None
 
 
 def _across_fields(recipe: Recipe, file: str) -> list[Problem]:

@@ -178,7 +178,7 @@ class _Run:
             if job.fingerprint in self.outcomes:
                 continue
             if job.fingerprint not in self.selection.wanted:
-                self._end(job, _not_run(job, "it was not selected"))
+                self._end(job, Outcome(job.fingerprint, "not run"))
                 continue
             needs = {need for need in job.inputs.values() if self._state(need) != "found"}
             blocked = next((need for need in needs if self._state(need) == "not run"), None)

@@ -25,14 +25,14 @@ class RawText:
         position: Bytes read so far, where that is known; for progress.
         size: Bytes in all, or 0.
         origin: Where it comes from, for people.
-        licence: As the card states it.
+        licence: As the card states it; None for a file of the user's own.
     """
 
     lines: Iterable[Line]
     position: Callable[[], int]
     size: int
     origin: str
-    licence: str
+    licence: str | None
 
 
 def raw_text(
@@ -50,8 +50,7 @@ def raw_text(
         path = Path(locations["path"])
         check_unchanged(path, source.text)
         file = TextFile(path, longest=_BYTES_A_CHARACTER * (max_characters + 1))
-        licence = "not stated: a file of your own"
-        return RawText(file, lambda: file.position, file.size, f"{path.name} (sha256 {source.text[:12]})", licence)
+        return RawText(file, lambda: file.position, file.size, f"{path.name} (sha256 {source.text[:12]})", None)
     licence = corpus_card(str(source.card)).licence
     if source.hub is not None:
         origin = f"{source.hub.repository}, {source.hub.files['train']}, revision {source.hub.revision[:12]}"

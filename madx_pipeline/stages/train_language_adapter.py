@@ -184,20 +184,15 @@ def _check_saved(base: Artifact, name: str, batches: list[Batch], measured: floa
     """Loads what was saved into a fresh base model: it must give the loss that was measured in training."""
     import torch
 
-    from madx_pipeline.adapter_model import (
-        count_invertible_calls,
-        inverse_error,
-        load_language_adapter,
-        load_language_model,
-        set_stack,
-    )
+    from madx_pipeline import adapter_model
+    from madx_pipeline.adapter_model import load_language_adapter, load_language_model
     from madx_pipeline.masked_lm import masked_lm_loss
 
-    model = load_language_model(base.path / "model", base.facts["name"])
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = load_language_model(base.path / "model", base.facts["name"]).to(device)
     load_language_adapter(model, out.path / "adapter", name, base.facts)
-    set_stack(model, [name])
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
-    with count_invertible_calls(model, name) as calls:
+    adapter_model.set_stack(model, [name])
+    with adapter_model.count_invertible_calls(model, name) as calls:
         again = masked_lm_loss(model, batches)
     out.check(
         "saved_adapter_gives_the_loss",
@@ -213,7 +208,7 @@ def _check_saved(base: Artifact, name: str, batches: list[Batch], measured: floa
         f"{calls.forward} / {calls.inverse}",
         "The invertible adapter runs after the embeddings, and its inverse before the output embeddings.",
     )
-    error = inverse_error(model, name, batches[0]["input_ids"].to(model.device))
+    error = adapter_model.inverse_error(model, name, batches[0]["input_ids"].to(model.device))
     out.check(
         "inverse_undoes_forward",
         error <= _INVERSE_TOLERANCE,

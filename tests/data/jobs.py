@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -13,19 +13,19 @@ from madx_pipeline.stage import Artifact, Inputs, Json, Workspace
 from tests.tasks.artifacts import artifact
 
 SPECIALS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+LETTERS = [*string.ascii_lowercase, *string.digits]
 UNKNOWN = SPECIALS.index("<unk>")
 
 
-def base_model(folder: Path, world_seed: int | None = None) -> Artifact:
-    """A base model of which there is only the tokenizer: a token a lower-case letter or digit, nothing else known.
+def base_model(folder: Path, world_seed: int | None = None, pieces: Sequence[str] = LETTERS) -> Artifact:
+    """A base model of which there is only the tokenizer; with `pieces`, it knows these words, else letters.
 
     The tokenizer is saved with truncation and padding switched on, as some published ones are.
     """
-    pieces = [*SPECIALS, *string.ascii_lowercase, *string.digits]
-    tokenizer = Tokenizer(models.WordLevel({piece: number for number, piece in enumerate(pieces)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split("", "isolated")]
-    )
+    vocabulary = {piece: number for number, piece in enumerate([*SPECIALS, *pieces])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    split_letters = [pre_tokenizers.Split("", "isolated")] if pieces == LETTERS else []
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), *split_letters])
     tokenizer.enable_truncation(8)
     tokenizer.enable_padding(length=8)
     named = {

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from madx_pipeline import masked_lm
+from madx_pipeline.adapter_model import AdapterModel, base, load_language_adapter, load_language_model, set_stack
+from madx_pipeline.errors import CheckError, JobError
+from madx_pipeline.stage import Artifact, Inputs, Workspace, stage_page
+from madx_pipeline.stages.train_language_adapter import Params, run
+from tests.model_builders import as_artifact, corpus_of, random_ids, save_tiny_base, tiny_base, workspace
+
+QUICK: dict[str, Any] = {
+    "max_steps": 12,
+    "eval_steps": 4,
+    "logging_steps": 4,
+    "per_device_train_batch_size": 8,
+    "learning_rate": 1e-2,
+}
+
+
+def params(**changes: Any) -> Params:
+    return Params.model_validate(stage_page("train_language_adapter").params | QUICK | changes)
+
+
+def lines(number: int, seed: int = 0) -> list[list[int]]:
+    """Lines of different length in which few tokens are frequent, so that there is something to learn."""
+    ids = random_ids(number, 20, seed=seed) % 8 + 6
+    return [line[: 4 + place % 17] for place, line in enumerate(ids.tolist())]
+
+
+def inputs(folder: Path, train: Sequence[list[int]] = lines(40), held_out: Sequence[list[int]] = lines(8, 1)) -> Inputs:
+    model = tiny_base(folder / "base")
+    corpus = corpus_of(folder / "corpus", list(train), list(held_out))
+    return Inputs({"language": "xx"}, {}, {}, {"base_model": model, "corpus": corpus})
+
+
+def trained(folder: Path, **changes: Any) -> Workspace:
+    out = workspace(folder / "out")
+    run(inputs(folder), params(**changes), out)
+    return out
+
+
+def checks(out: Workspace) -> dict[str, bool]:
+    return {check.name: check.passed for check in out.checks}
+
+
+def test_a_language_adapter_lowers_the_held_out_loss_and_every_check_is_recorded(tmp_path: Path) -> None:
+    out = trained(tmp_path)
+    assert checks(out) == {
+        "pretrained_head_kept": True,
+        "trainable_set": True,
+        "base_model_unchanged": True,
+        "saved_adapter_gives_the_loss": True,
+        "inverse_called_as_often_as_forward": True,
+        "inverse_undoes_forward": True,
+        "held_out_loss_fell": True,
+    }
+    assert out.facts["heldout_loss_after"] < out.facts["heldout_loss_before"]
+    assert out.facts["heldout_perplexity_after"] == pytest.approx(torch.tensor(out.facts["heldout_loss_after"]).exp())
+
+
+def test_it_is_described(tmp_path: Path) -> None:
+    facts = trained(tmp_path).facts
+    expected = {
+        "language": "xx",
+        "origin": "trained",
+        "name": "language_xx",
+        "reduction_factor": 2.0,
+        "leave_out": [],
+        "has_invertible_adapter": True,
+        "parameters": 992,
+        "steps": 12,
+        "rows": 40,
+        "epochs": 2.4,
+    }
+    assert {key: facts[key] for key in expected} == expected
+    assert [point["step"] for point in facts["curve"]] == [4, 8, 12]
+    assert [point["step"] for point in facts["train_curve"]] == [4, 8, 12]
+    assert facts["bytes"] == sum(file.stat().st_size for file in (tmp_path / "out" / "adapter").iterdir())
+    assert min(point["loss"] for point in facts["curve"]) == facts["heldout_loss_after"]
+    json.dumps(facts)
+
+
+def test_only_the_adapter_is_saved_without_the_head(tmp_path: Path) -> None:
+    out = trained(tmp_path)
+    assert sorted(os.listdir(out.path / "adapter")) == ["adapter.safetensors", "adapter_config.json"]
+    assert sorted(os.listdir(out.path)) == ["adapter", "checkpoints", "progress.json"]
+
+
+def test_two_runs_give_the_same_bytes_and_another_seed_gives_others(tmp_path: Path) -> None:
+    adapters = []
+    for number, seed in enumerate((0, 0, 1)):
+        out = trained(tmp_path / str(number), seed=seed)
+        adapters.append((out.path / "adapter" / "adapter.safetensors").read_bytes())
+    assert adapters[0] == adapters[1] != adapters[2]
+
+
+def test_a_job_that_crashed_goes_on_from_its_checkpoint_and_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = trained(tmp_path / "whole")
+    measured = masked_lm.masked_lm_loss
+    calls = []
+
+    def crash_later(model: AdapterModel, batches: Any) -> float:
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return measured(model, batches)
+
+    monkeypatch.setattr(masked_lm, "masked_lm_loss", crash_later)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "broken")
+    assert os.listdir(tmp_path / "broken" / "out" / "checkpoints") == ["checkpoint-8"]
+    again = workspace(tmp_path / "broken" / "out")
+    run(inputs(tmp_path / "broken"), params(), again)
+    for name in ("adapter.safetensors", "adapter_config.json"):
+        assert (again.path / "adapter" / name).read_bytes() == (whole.path / "adapter" / name).read_bytes()
+    assert again.facts == whole.facts
+
+
+def test_layers_can_be_left_out_as_in_madx_2(tmp_path: Path) -> None:
+    out = trained(tmp_path, leave_out=[2])
+    config = json.loads((out.path / "adapter" / "adapter_config.json").read_text())["config"]
+    assert config["leave_out"] == out.facts["leave_out"] == [2]
+    assert out.facts["parameters"] == 992 - (2 * 16 * 8 + 8 + 16)
+
+
+def test_without_invertible_adapter_there_is_nothing_to_invert_and_nothing_to_check(tmp_path: Path) -> None:
+    out = trained(tmp_path, inv_adapter=None)
+    assert out.facts["has_invertible_adapter"] is False
+    assert not any("inverse" in name for name in checks(out))
+
+
+def test_rows_are_no_longer_than_the_base_model_takes(tmp_path: Path) -> None:
+    long = [[7] * 75 for _ in range(10)]
+    made = inputs(tmp_path, train=long)
+    out = workspace(tmp_path / "out")
+    run(made, params(max_length=256), out)
+    assert out.facts["rows"] == 30  # 75 tokens in windows of at most 30 and two special tokens
+
+
+def test_lines_can_run_on(tmp_path: Path) -> None:
+    out = trained(tmp_path, line_by_line=False)
+    tokens = sum(len(line) + 2 for line in lines(40))
+    assert out.facts["rows"] == -(-tokens // 32)
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out", "part"),
+    [([], lines(2), "train on"), (lines(2), [], "hold out"), ([[]], lines(2), "train on")],
+)
+def test_too_little_text_is_an_error(
+    tmp_path: Path, train: list[list[int]], held_out: list[list[int]], part: str
+) -> None:
+    with pytest.raises(JobError, match=f"the corpus of xx is too small: no line to {part}"):
+        run(inputs(tmp_path, train, held_out), params(), workspace(tmp_path / "out"))
+
+
+def test_an_adapter_that_gained_nothing_fails_the_job(tmp_path: Path) -> None:
+    with pytest.raises(CheckError, match="check held_out_loss_fell failed"):
+        trained(tmp_path, learning_rate=3.0, max_steps=1, lr_scheduler_type="constant")
+
+
+def test_a_base_model_that_lost_its_decoder_bias_fails_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_decoder_bias", lambda folder: torch.zeros(78))
+    with pytest.raises(CheckError, match="check pretrained_head_kept failed"):
+        trained(tmp_path)
+
+
+def test_a_layer_to_leave_out_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match="leave_out has layer 11; the base model has layers 0 to 2"):
+        trained(tmp_path, leave_out=[11])
+
+
+def test_a_learning_rate_that_is_far_too_high_says_what_to_try(tmp_path: Path) -> None:
+    with pytest.raises(JobError) as raised:
+        trained(tmp_path, learning_rate=1e30, max_grad_norm=0.0)
+    assert "is nan at step" in str(raised.value) or "is inf at step" in str(raised.value)
+    assert raised.value.problems[0].hint.startswith("Lower learning_rate (now 1e+30)")
+
+
+# Real text
+
+
+@pytest.mark.slow
+def test_a_real_language_that_a_real_small_model_has_not_seen_is_learnt(shared: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    from madx_pipeline.stages import prepare_base_model
+
+    folder = shared / "models" / "mini-xlmr"
+    if not folder.is_dir():
+        pytest.skip("the small real model is not here")
+    prepared = workspace(tmp_path / "base")
+    source = Inputs({}, {"path_sha256": {}}, {"path": str(folder)}, {})
+    prepare_base_model.run(source, prepare_base_model.Params(miniature_steps=1), prepared)
+    real_base = as_artifact(prepared.path, prepared.facts)
+    tokenizer = AutoTokenizer.from_pretrained(prepared.path / "model")
+    with gzip.open(shared / "data" / "text" / "sw.txt.gz", "rt", encoding="utf-8") as text:
+        ids = [tokenizer(line.strip(), add_special_tokens=False)["input_ids"] for line in islice(text, 1200)]
+    made = Inputs(
+        {"language": "sw"},
+        {},
+        {},
+        {"base_model": real_base, "corpus": corpus_of(tmp_path / "corpus", ids[100:], ids[:100], "sw")},
+    )
+    out = workspace(tmp_path / "out")
+    run(made, params(max_length=64, max_steps=40, eval_steps=20, learning_rate=2e-3, whole_word_share=0.5), out)
+    assert out.facts["heldout_loss_after"] < out.facts["heldout_loss_before"] - 0.5
+
+    model = load_language_model(prepared.path / "model", "mini-xlmr")
+    load_language_adapter(model, out.path / "adapter", "language_sw", prepared.facts)
+    set_stack(model, ["language_sw"])
+
+
+def test_the_adapter_of_another_base_model_is_refused_by_the_next_stage(tmp_path: Path) -> None:
+    out = trained(tmp_path / "first")
+    other: Artifact = as_artifact(tmp_path / "other", save_tiny_base(tmp_path / "other" / "model", seed=9))
+    model = load_language_model(other.path / "model", other.facts["name"])
+    with pytest.raises(JobError, match="was trained on other weights"):
+        load_language_adapter(model, out.path / "adapter", "language_xx", other.facts | {"weights_sha256": "other"})
