@@ -56,7 +56,7 @@ def find_materials(read: RecipeFile, content_hash: ContentHash) -> tuple[Recipe,
     if read.recipe is not None:
         problems += _fill(materials, read.recipe, read.path, content_hash)
     if problems or read.recipe is None:
-        raise InputError(problems)
+        raise InputError(dict.fromkeys(problems))  # a card that does not exist is missed once, not for each language
     return read.recipe, materials
 
 
