@@ -16,6 +16,8 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +35,14 @@ def main() -> None:
     """Runs the quickstart for each seed, then prints and keeps the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--at-once", type=int, default=2, help="Seeds that run side by side.")
+    parser.add_argument("--workers", type=int, default=1, help="Processes of each run.")
     parser.add_argument("--home", type=Path, default=Path("madx_runs/seeds"))
     arguments = parser.parse_args()
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.seeds)
-    runs = {seed: run_quickstart(seed, arguments.home) for seed in seeds}
+    with ThreadPoolExecutor(arguments.at_once) as pool:
+        finished = pool.map(partial(run_quickstart, home=arguments.home, workers=arguments.workers), seeds)
+        runs = dict(zip(seeds, finished, strict=True))
     scores = {seed: run["scores"] for seed, run in runs.items()}
     seconds = {seed: run["seconds"] for seed, run in runs.items()}
     result = {"machine": machine(), "seeds": list(seeds), "seconds": seconds, "scores": scores}
@@ -45,7 +51,7 @@ def main() -> None:
     show(scores)
 
 
-def run_quickstart(seed: int, home: Path) -> dict[str, Any]:
+def run_quickstart(seed: int, home: Path, workers: int) -> dict[str, Any]:
     """Runs the shipped quickstart with everything seeded by `seed`; scores in points by task/language/method."""
     recipe = yaml.safe_load(find_recipe("quickstart").read_text(encoding="utf-8"))
     recipe["name"] = f"quickstart-{seed}"
@@ -56,7 +62,7 @@ def run_quickstart(seed: int, home: Path) -> dict[str, Any]:
     path = home / f"{recipe['name']}.yaml"
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
     started = time.monotonic()
-    command = [sys.executable, "-m", "madx_pipeline", "run", str(path), "--home", str(home)]
+    command = [sys.executable, "-m", "madx_pipeline", "run", str(path), "--home", str(home), "--workers", str(workers)]
     subprocess.run(command, check=True)
     seconds = round(time.monotonic() - started)
     results = json.loads((home / "reports" / recipe["name"] / "results.json").read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from madx_pipeline.adapter_model import (
 )
 from tests.model_builders import random_ids, save_tiny_base
 
+PACKAGE = Path(__file__).resolve().parents[1] / "madx_pipeline"
 LANGUAGE = AdapterShape("seq_bn", 2, inv_adapter="nice", inv_adapter_reduction_factor=2)
 
 PLAIN = """
@@ -101,3 +103,14 @@ def test_the_known_layouts_are_those_of_the_library(exchanged: Path) -> None:
     for name, config in layouts.items():
         assert {key: config[key] for key in LAYOUTS[name]} == LAYOUTS[name]
         assert config_problems(config, name) == []
+
+
+def test_only_adapter_model_imports_the_library() -> None:
+    importing = set()
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
+            if any(name.split(".")[0] == "adapters" for name in names):
+                importing.add(file.relative_to(PACKAGE).parts[0])
+    assert importing == {"adapter_model"}

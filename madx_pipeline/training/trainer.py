@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from madx_pipeline.adapter_model import AdapterModel, AdapterTrainer
+from madx_pipeline.adapter_model import AdapterModel, AdapterTrainer, own_random_state
 from madx_pipeline.errors import JobError
 from madx_pipeline.stage import Workspace
 from madx_pipeline.training import checkpoints
@@ -76,10 +76,10 @@ class _Resumable:
     ) -> Tensor:
         """Mean over the labels of the whole accumulated batch, however it is split into forward passes."""
         loss: Tensor = model(**inputs, return_dict=True).loss
+        value = self._flow.loss = float(loss.detach())
         items = int((inputs["labels"] != -100).sum())
         if num_items_in_batch is not None and items != int(num_items_in_batch):
             loss = loss * (items / int(num_items_in_batch))
-        value = self._flow.loss = float(loss.detach())
         if not math.isfinite(value):
             raise JobError(
                 f"the training loss is {value} at step {self.state.global_step + 1} of {self.state.max_steps}.",
@@ -91,7 +91,7 @@ class _Resumable:
     def evaluate(self: Any, *unused: Any, **unused_too: Any) -> dict[str, float]:
         """Numbers of our own measurement; draws nothing from the random streams of the training."""
         self.model.eval()
-        with torch.no_grad(), torch.random.fork_rng():
+        with torch.no_grad(), own_random_state():
             numbers = self._measure(self.model)
         broken = {name: value for name, value in numbers.items() if not math.isfinite(value)}
         if broken:

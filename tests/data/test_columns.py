@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from madx_pipeline.cards import task_card
 from madx_pipeline.data.columns import read_columns
-from madx_pipeline.data.examples import Example
+from madx_pipeline.data.examples import Example, read_file
 from madx_pipeline.data.formats import ColumnsFormat
 from madx_pipeline.errors import JobError
 
@@ -95,3 +96,13 @@ def test_an_empty_word_is_an_error(tmp_path: Path) -> None:
 
 def test_a_file_without_tokens_has_no_sentences(tmp_path: Path) -> None:
     assert read(tmp_path, "\n\n") == read(tmp_path, "") == []
+
+
+def test_the_card_of_wikiann_reads_its_original_release(tmp_path: Path) -> None:
+    (tmp_path / "test").write_text("sw:Dar\tB-LOC\nsw:es\tI-LOC\nsw:#\tO\n\nsw:na\tO\n", encoding="utf-8")
+    read = task_card("wikiann").read
+    assert read is not None
+    assert list(read_file(tmp_path / "test", read)) == [
+        Example(["Dar", "es", "#"], ["B-LOC", "I-LOC", "O"]),
+        Example(["na"], ["O"]),
+    ]
