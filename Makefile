@@ -30,4 +30,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) madx_runs
+	rm -rf $(VENV)  # and not madx_runs: finished trainings are the user's

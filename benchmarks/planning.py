@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from madx_pipeline.cards import corpus_card
-from madx_pipeline.recipe import METHODS
+from madx_pipeline.methods import METHODS
 
 LANGUAGES = 200
 TASKS = 5

@@ -17,19 +17,25 @@ class Reasons:
 
     def __init__(self, plan: Plan, store: Store) -> None:
         self._plan = plan
+        self._store = store
         self._folders = _by_slug(store)
 
     def why(self, job: Job) -> str:
         """What changed since the nearest finished job with the same key, in one line."""
+        if self._store.path(job).exists():
+            return "its folder is damaged"
+        failure = self._store.failure(job)
+        if failure is not None:
+            return failure.message
         differences = [
             _differences(job, artifact.record, self._plan)
             for folder in self._folders.get((job.stage, job.slug), [])
-            if (artifact := read_artifact(folder)) is not None
+            if (artifact := read_artifact(folder)) is not None and artifact.record.key == job.key
         ]
         if not differences:
             return "not done yet"
-        nearest = min(differences, key=len)
-        return "; ".join(nearest) or "its folder is damaged"
+        fewest: list[str] = min(differences, key=len)
+        return "; ".join(fewest)
 
 
 def _by_slug(store: Store) -> dict[tuple[str, str], list[Path]]:

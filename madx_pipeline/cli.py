@@ -137,4 +137,10 @@ def main() -> NoReturn:
             if problem.hint:
                 typer.echo(f"  hint: {problem.hint}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(f"error: {type(error).__name__}: {' '.join(str(error).split())}", err=True)
+        typer.echo("  hint: This may be a mistake of ours; --debug shows where it happened.", err=True)
+        sys.exit(1)
     sys.exit(0)

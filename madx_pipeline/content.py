@@ -9,8 +9,8 @@ import json
 import os
 from pathlib import Path
 
+from madx_pipeline.durable import sha256_of
 from madx_pipeline.errors import InputError
-from madx_pipeline.store import sha256_of
 
 
 class ContentHashes:
@@ -59,5 +59,5 @@ class ContentHashes:
         try:
             raw = json.loads(self._cache_file.read_text(encoding="utf-8"))
             return {str(path): (str(entry[0]), str(entry[1])) for path, entry in raw.items()}
-        except (OSError, ValueError, IndexError, AttributeError):
+        except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError):
             return {}

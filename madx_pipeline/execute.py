@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from madx_pipeline.errors import CheckError, MadxError, Problem
+from madx_pipeline.errors import CheckError, JobError, MadxError, Problem
 from madx_pipeline.plan import Job
 from madx_pipeline.stage import Artifact, Inputs, Workspace, stage_module
 from madx_pipeline.store import Store, read_artifact
 
 _LIBRARIES = ("torch", "transformers", "adapters", "datasets", "tokenizers", "numpy", "madx-pipeline")
+
+_COUNTS_STEPS = ("prepare_base_model", "train_language_adapter", "train_task_adapter", "finetune_base_model")
+"""Stages whose progress counts training steps; that of others counts bytes or rows."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,13 @@ def execute(job: Job, home: Path) -> Outcome:
     """Makes a job's artifact unless it is there; never raises for a failure of the job itself."""
     store = Store(home)
     started = time.monotonic()
-    with store.lock(job):
-        if store.find(job) is not None:  # another run made it while this one waited for the lock
-            return Outcome(job.fingerprint, "found")
-        try:
+    try:
+        with store.lock(job):
+            if store.find(job) is not None:  # another run made it while this one waited for the lock
+                return Outcome(job.fingerprint, "found")
             artifact = _make(job, store)
-        except Exception as error:  # whatever a stage raises, the other jobs go on
-            return _failed(job, store, error, time.monotonic() - started)
+    except Exception as error:  # whatever a stage or the disk does, the other jobs go on
+        return _failed(job, store, error, time.monotonic() - started)
     warnings = tuple(f"{check.name}: {check.detail}" for check in artifact.record.checks if not check.passed)
     return Outcome(job.fingerprint, "ran", time.monotonic() - started, warnings=warnings)
 
@@ -82,11 +85,10 @@ def _make(job: Job, store: Store) -> Artifact:
 
 def _input(store: Store, job: Job, role: str) -> Artifact:
     """The finished artifact in a role."""
-    for folder in store.root.glob(f"*/*-{job.inputs[role][:12]}"):
-        artifact = read_artifact(folder)
-        if artifact is not None and artifact.record.fingerprint == job.inputs[role]:
-            return artifact
-    raise MadxError(f"the {role} of {job.name} is not in the store {store.root}.", "Run the recipe without --only.")
+    artifact = read_artifact(store.root / job.folders[role])
+    if artifact is None or artifact.record.fingerprint != job.inputs[role]:
+        raise JobError(f"its {role} is not in the store {store.root}.", "Run the recipe again to make what is missing.")
+    return artifact
 
 
 def _failed(job: Job, store: Store, error: Exception, seconds: float) -> Outcome:
@@ -94,13 +96,14 @@ def _failed(job: Job, store: Store, error: Exception, seconds: float) -> Outcome
     logger = logging.getLogger("madx_pipeline.job")
     logger.debug("failed", exc_info=error)
     try:
+        store.partial(job).mkdir(parents=True, exist_ok=True)
         with (store.partial(job) / "log.txt").open("a", encoding="utf-8") as log:
             log.write("".join(traceback.format_exception(error)))
     except OSError:
         logger.debug("the log could not be written")
     problem = _cause(error)
-    steps = store.progress(job)
-    after = f" after {steps['done']} of {steps['total']} steps" if steps and steps["total"] > 1 else ""
+    steps = store.progress(job) if job.stage in _COUNTS_STEPS else None
+    after = f" after {steps['done']} of {steps['total']} steps" if steps else ""
     message = f"{job.name} failed{after}: {problem.message}"
     failure = store.fail(job, message, problem.hint)
     return Outcome(job.fingerprint, "failed", seconds, Problem(message, problem.hint), failure.log)

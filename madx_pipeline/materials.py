@@ -14,15 +14,13 @@ from pathlib import Path
 
 import yaml
 
-from madx_pipeline.cards import Material, corpus_material, task_material
+from madx_pipeline.cards import ContentHash, Material, corpus_material, task_material
+from madx_pipeline.data.choice_checks import absolute
 from madx_pipeline.data.sources import Split
 from madx_pipeline.errors import InputError, Problem
 from madx_pipeline.languages import language_name
 from madx_pipeline.recipe import AdapterChoice, BaseModelChoice, Recipe, RecipeFile
 from madx_pipeline.shipped import shipped_folder
-
-ContentHash = Callable[[Path], str]
-"""sha256 (hex) of a file's content."""
 
 _SOURCE_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 _TARGET_SPLITS: tuple[Split, ...] = ("test",)
@@ -65,10 +63,9 @@ def _fill(materials: Materials, recipe: Recipe, file: Path, content_hash: Conten
     finder = _Finder(recipe, file, content_hash, [])
     materials.base_model = finder.attempt(finder.base_model)
     for code in recipe.adapter_languages:
-        choice = recipe.adapter_choice(code)
-        found = None if choice.none else finder.attempt(partial(finder.language, code))
+        found = finder.attempt(partial(finder.language, code))
         if found is not None:
-            (materials.corpora if choice.train else materials.adapters)[code] = found
+            (materials.corpora if recipe.adapter_choice(code).train else materials.adapters)[code] = found
     for task, code in product(recipe.tasks, recipe.languages):
         found = finder.attempt(partial(finder.labelled, task, code), f"tasks.{task}: ")
         if found is not None:
@@ -125,7 +122,7 @@ def _base_model_material(choice: BaseModelChoice, folder: Path, content_hash: Co
     if choice.builtin is not None:
         return Material({"builtin": choice.builtin, "world_seed": choice.world_seed}, {})
     if choice.path is not None:
-        return _folder_material(folder / choice.path, "base_model.path", choice.path, content_hash)
+        return _folder_material(folder, "base_model.path", choice.path, content_hash)
     name = str(choice.id)
     revision = choice.revision or _known_revisions().get(name)
     if revision is None:
@@ -139,17 +136,19 @@ def _base_model_material(choice: BaseModelChoice, folder: Path, content_hash: Co
 def _adapter_material(choice: AdapterChoice, code: str, folder: Path, content_hash: ContentHash) -> Material:
     if choice.path is not None:
         where = f'language_adapters."{code}".path'
-        return _folder_material(folder / choice.path, where, choice.path, content_hash)
+        return _folder_material(folder, where, choice.path, content_hash)
     return Material({"id": choice.id, "revision": choice.revision}, {})
 
 
-def _folder_material(folder: Path, where: str, written: str, content_hash: ContentHash) -> Material:
-    """A local folder, pinned by the content of the files in it."""
+def _folder_material(start: Path, where: str, written: str, content_hash: ContentHash) -> Material:
+    """A local folder, pinned by the content of the files in it and by its name, under which others know it."""
+    folder = absolute(written, start)
     if not folder.is_dir():
-        raise InputError(f"{where} is {written}, which is not a folder ({folder.absolute()}).", "Correct the path.")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    hashes = {path.relative_to(folder).as_posix(): content_hash(path) for path in files}
-    return Material({"path_sha256": hashes}, {"path": str(folder.absolute())})
+        raise InputError(f"{where} is {written}, which is not a folder ({folder}).", "Correct the path.")
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]  # not .git and the like
+    hashes = {name.as_posix(): content_hash(folder / name) for name in shown}
+    return Material({"name": folder.name, "path_sha256": hashes}, {"path": str(folder)})
 
 
 @cache

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any
 
 from madx_pipeline.cards import Material
 from madx_pipeline.materials import Materials
-from madx_pipeline.recipe import Method, Recipe
+from madx_pipeline.methods import METHOD_SPECS, Method, MethodSpec
+from madx_pipeline.recipe import Recipe
 from madx_pipeline.stage import Json, Resources, stage_module, stage_page
 
 Key = dict[str, str | int]
@@ -35,6 +36,7 @@ class Job:
         source: Pinned outside material, or None.
         locations: Where that material lies on this machine; not in the fingerprint.
         inputs: Role to fingerprint of the job that makes it.
+        folders: Role to the folder of that job's artifact, relative to the store; not in the fingerprint.
         resources: What it asks of a machine; not in the fingerprint.
         fingerprint: sha256 (hex) over stage, version, key, params, inputs and source.
     """
@@ -48,6 +50,7 @@ class Job:
     source: dict[str, Json] | None
     locations: dict[str, str]
     inputs: dict[str, str]
+    folders: dict[str, str]
     resources: dict[str, Json]
     fingerprint: str
 
@@ -60,15 +63,6 @@ class Job:
     def folder(self) -> str:
         """Folder of the artifact, relative to the store."""
         return f"{self.stage}/{self.slug}-{self.fingerprint[:12]}"
-
-    def to_json(self) -> dict[str, Json]:
-        """Plain data for another process."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Json]) -> Self:
-        """The job that `to_json` described."""
-        return cls(**data)
 
 
 @dataclass(frozen=True)
@@ -100,29 +94,6 @@ class Plan:
     cells: list[Cell] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class MethodSpec:
-    """What a method means.
-
-    Attributes:
-        stacked: Whether the task adapter is trained on the source language adapter.
-        at_evaluation: Which language adapter is there at evaluation: `target`, `source` or none.
-        tunes: What is trained on the task: a `task_adapter`, or the whole `base_model`.
-    """
-
-    stacked: bool
-    at_evaluation: str | None
-    tunes: str
-
-
-METHOD_SPECS: Mapping[Method, MethodSpec] = {
-    "madx": MethodSpec(True, "target", "task_adapter"),
-    "madx_source_kept": MethodSpec(True, "source", "task_adapter"),
-    "task_adapter_only": MethodSpec(False, None, "task_adapter"),
-    "full_finetuning": MethodSpec(False, None, "base_model"),
-}
-
-
 def fingerprint_of(content: Mapping[str, Any]) -> str:
     """sha256 (hex) of canonical JSON: sorted keys, no spaces, UTF-8."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -138,9 +109,7 @@ def make_plan(recipe: Recipe, materials: Materials) -> Plan:
     book = _Book(Plan(recipe))
     base = book.add("prepare_base_model", {}, {}, materials.base_model)
     language_adapters = {
-        language: _language_adapter(book, base, language, materials)
-        for language in recipe.adapter_languages
-        if not recipe.adapter_choice(language).none
+        language: _language_adapter(book, base, language, materials) for language in recipe.adapter_languages
     }
     for task in recipe.tasks:
         data = _task_data(book, base, task, materials)
@@ -254,6 +223,7 @@ class _Book:
             name=name or "/".join([stage, *(str(value) for value in key.values())]),
             kind=stage_page(stage).output,
             locations=material.locations if material is not None else {},
+            folders={role: job.folder for role, job in inputs.items()},
             resources=self._resources(stage),
             fingerprint=fingerprint,
             **content,

@@ -15,16 +15,15 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from madx_pipeline.cards import CorpusChoice, TaskChoice
 from madx_pipeline.errors import InputError, Problem, nearest, suggestion
 from madx_pipeline.languages import language_problem
+from madx_pipeline.methods import METHOD_SPECS, Method
 from madx_pipeline.recipe_errors import field_problems, without
 from madx_pipeline.shipped import recipes_folder
 from madx_pipeline.stage import STAGES, Resources, stage_module, stage_page
-
-Method = Literal["madx", "madx_source_kept", "task_adapter_only", "full_finetuning"]
-METHODS: tuple[Method, ...] = ("madx", "madx_source_kept", "task_adapter_only", "full_finetuning")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -42,7 +41,7 @@ def _path_safe(value: str) -> str:
 def _language(value: object) -> object:
     problem = language_problem(value, "")
     if problem is not None:
-        raise ValueError(f"language:{problem.message.removeprefix(' ')}|{problem.hint}")
+        raise PydanticCustomError("language", "no language", {"message": problem.message, "hint": problem.hint})
     return value
 
 
@@ -56,7 +55,7 @@ LanguageOrDefault = Annotated[str, BeforeValidator(_language_or_default)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class BaseModelChoice(_Part):
@@ -75,6 +74,10 @@ class BaseModelChoice(_Part):
             raise ValueError("give exactly one of id, path, builtin")
         if self.revision is not None and not _COMMIT.fullmatch(self.revision):
             raise ValueError(f"revision {self.revision!r} is not a commit (40 hex digits); a branch name pins nothing")
+        if self.revision is not None and self.id is None:
+            raise ValueError("revision goes with id")
+        if "world_seed" in self.model_fields_set and self.builtin is None:
+            raise ValueError("world_seed goes with builtin: miniature")
         return self
 
 
@@ -134,14 +137,16 @@ class Recipe(_Part):
     @property
     def uses_language_adapters(self) -> bool:
         """Whether any method of the recipe stacks on a language adapter."""
-        return bool({"madx", "madx_source_kept"} & set(self.methods))
+        return any(METHOD_SPECS[method].stacked for method in self.methods)
 
     @property
     def adapter_languages(self) -> list[str]:
-        """Languages whose adapter some method of the recipe uses."""
-        if not self.uses_language_adapters:
+        """Languages whose adapter some method uses: none without that of the source, on which the task is learnt."""
+        if not self.uses_language_adapters or self.adapter_choice(self.source_language).none:
             return []
-        return self.languages if "madx" in self.methods else [self.source_language]
+        swaps = any(METHOD_SPECS[method].at_evaluation == "target" for method in self.methods)
+        languages = self.languages if swaps else [self.source_language]
+        return [language for language in languages if not self.adapter_choice(language).none]
 
     def adapter_choice(self, language: str) -> AdapterChoice:
         """Where the language adapter of `language` comes from."""
@@ -175,6 +180,8 @@ class _StrictLoader(yaml.SafeLoader):
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be text", key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f'the key "{key}" is there twice', key_node.start_mark
@@ -216,6 +223,7 @@ def read_recipe(path: Path) -> RecipeFile:
     except ValidationError as error:
         problems += field_problems(error, path.name, Recipe)
         recipe = _what_is_left(raw, error)
+    problems += _stage_problems(raw, path.name)
     if recipe is not None:
         problems += _across_fields(recipe, path.name)
     return RecipeFile(recipe, path, tuple(problems))
@@ -224,7 +232,7 @@ def read_recipe(path: Path) -> RecipeFile:
 def _read_yaml(path: Path) -> dict[Any, Any]:
     try:
         raw = _StrictLoader(path.read_text(encoding="utf-8")).get_single_data()
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path} cannot be read as YAML: {reason}.", "See the recipes in the README for the format."
@@ -234,13 +242,17 @@ def _read_yaml(path: Path) -> dict[Any, Any]:
     return raw
 
 
+_STAND_INS = {"name": "unnamed", "base_model": {"builtin": "miniature"}}
+
+
 def _what_is_left(raw: dict[Any, Any], error: ValidationError) -> Recipe | None:
     """The recipe without its wrong places, or None when too little is left.
 
-    A list may be too short once its wrong items are gone; then it goes as well, hence the rounds.
+    A list may be too short once its wrong items are gone; then it goes as well, hence the rounds. What a
+    recipe cannot do without, and what no later check looks at, is filled in.
     """
     for _ in range(3):
-        raw = without(raw, [item["loc"] for item in error.errors()])
+        raw = {**_STAND_INS, **without(raw, [item["loc"] for item in error.errors()])}
         try:
             return Recipe.model_validate(raw)
         except ValidationError as again:
@@ -270,19 +282,22 @@ def _across_fields(recipe: Recipe, file: str) -> list[Problem]:
                 close = nearest(language, recipe.languages)
                 hint = f'Nearest: "{close}".' if close else "Leave it out, or add the language to target_languages."
                 problems.append(Problem(f'{file}: {part} has "{language}", which is neither source nor target.', hint))
-    return problems + _stage_problems(recipe, file)
+    return problems
 
 
-def _stage_problems(recipe: Recipe, file: str) -> list[Problem]:
+def _stage_problems(raw: dict[Any, Any], file: str) -> list[Problem]:
     """Problems of the sections `stages` and `resources`, by the models that own their keys."""
     problems: list[Problem] = []
     for section in ("stages", "resources"):
-        for name, values in getattr(recipe, section).items():
+        given = raw.get(section)
+        for name, values in given.items() if isinstance(given, dict) else ():
             where = f"{file}: {section}.{name}"
             if name not in STAGES:
                 problems.append(Problem(f"{where}: there is no such stage.", suggestion(name, STAGES)))
                 continue
             model, page = _model_and_page(section, name)
+            if not isinstance(values, dict):  # said already, by the recipe's own model
+                continue
             try:
                 model.model_validate({**page, **values})
             except ValidationError as error:

@@ -26,6 +26,7 @@ _EXPECTED = {
     "dict_type": "keys with values",
     "model_type": "keys with values",
     "model_attributes_type": "keys with values",
+    "finite_number": "a finite number",
 }
 
 
@@ -50,13 +51,19 @@ def field_problems(
 
 def _problem(item: dict[str, Any], where: str, location: Location, model: type[BaseModel]) -> Problem:
     kind, message = item["type"], item["msg"]
+    if kind == "language":
+        return Problem(f"{where} {item['ctx']['message'].lstrip()}", item["ctx"]["hint"])
+    if kind == "invalid_key":
+        return Problem(f"{where} is not text, and keys are.", "Put the key in quotes.")
     if kind == "extra_forbidden":
         allowed = _keys_at(model, location[:-1])
         return Problem(f"{where} is not a known key.", suggestion(str(location[-1]), allowed))
     if kind == "missing":
         return Problem(f"{where} is missing.", "It has no default: say what you want.")
     if kind == "value_error":
-        return _own_problem(message.removeprefix("Value error, "), where, item["input"])
+        return Problem(
+            f"{where} is {_shown(item['input'])}: {message.removeprefix('Value error, ')}.", "Correct the value."
+        )
     shown = _shown(item["input"])
     if kind == "literal_error":
         allowed = [part.strip(" '") for part in item["ctx"]["expected"].replace(" or ", ", ").split(",")]
@@ -65,14 +72,6 @@ def _problem(item: dict[str, Any], where: str, location: Location, model: type[B
     if expected is not None:
         return Problem(f"{where} is {shown}; expected {expected}.", "Correct the value.")
     return Problem(f"{where} is {shown}: {message[0].lower()}{message[1:]}.", "Correct the value.")
-
-
-def _own_problem(message: str, where: str, value: object) -> Problem:
-    """Problems raised by our own validators; those of languages carry their own wording and hint."""
-    if message.startswith("language:"):
-        text, _, hint = message.removeprefix("language:").partition("|")
-        return Problem(f"{where} {text.lstrip()}", hint)
-    return Problem(f"{where} is {_shown(value)}: {message}.", "Correct the value.")
 
 
 def _shown(value: object) -> str:

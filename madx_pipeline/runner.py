@@ -17,7 +17,6 @@ from madx_pipeline.execute import Outcome
 from madx_pipeline.plan import Job, Plan
 from madx_pipeline.store import Store
 
-
 _WEIGHT = {"train_language_adapter": 20, "train_task_adapter": 10, "finetune_base_model": 10}
 """How long jobs of a stage are, roughly, beside one that prepares or evaluates."""
 
@@ -140,6 +139,8 @@ class _Run:
 
     def _examine(self, job: Job) -> Outcome | None:
         """The outcome of a job whose folder is there, or None when it has to be made (again)."""
+        if not self.store.path(job).exists():  # another run set it aside while this one waited for the lock
+            return None
         if job.stage in self.selection.force and job.fingerprint in self.selection.wanted:
             self.store.set_aside(job, "replaced")
             return None

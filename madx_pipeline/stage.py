@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from madx_pipeline.errors import CheckError, JobError
 from madx_pipeline.shipped import shipped_folder
@@ -46,19 +46,19 @@ class Params(BaseModel):
     The values are in the stage's page, so that each has one home; a test compares both key by key.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Resources(BaseModel):
     """What a job of this stage asks of a machine. Never part of a fingerprint."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    threads: int
+    threads: int = Field(ge=1)
     """CPU threads; set before the job runs, whatever the runner, so that bits do not depend on it."""
-    gpus: int
+    gpus: int = Field(ge=0)
     """Whole GPUs; 0 runs on the CPU where there is none, and uses one where there is."""
-    memory_gib: float
+    memory_gib: float = Field(gt=0)
     """Main memory in GiB that the job may need."""
 
 

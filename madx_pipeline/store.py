@@ -9,7 +9,6 @@ never changed. What surprises: a damaged artifact is not repaired in place but s
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import ValidationError
 
+from madx_pipeline.durable import sha256_of, sync, write_durably
 from madx_pipeline.errors import InputError
 from madx_pipeline.plan import Job, fingerprint_of
 from madx_pipeline.stage import Artifact, ArtifactRecord, Check, FileRecord, Json, Workspace
@@ -83,7 +83,7 @@ class Store:
             probe.write_text("", encoding="utf-8")
             probe.unlink()
             if not (self.root / "store.json").exists():
-                _write_durably(self.root / "store.json", json.dumps({"format": FORMAT}) + "\n")
+                write_durably(self.root / "store.json", json.dumps({"format": FORMAT}) + "\n")
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise InputError(f"the disk of {self.root} is full.", "Free space, or give another --home.") from error
@@ -179,12 +179,14 @@ class Store:
             if path.name not in ("checkpoints", "log.txt"):
                 _remove(path)
         note = {"fingerprint": job.fingerprint, "started": time.time(), "seconds_before": before}
-        (partial / "job.json").write_text(json.dumps(note), encoding="utf-8")
+        write_durably(partial / "job.json", json.dumps(note))
         return Workspace(partial, checkpoints)
 
     def finish(self, job: Job, workspace: Workspace, libraries: dict[str, str]) -> Artifact:
-        """Hashes, syncs, records and renames: after this the artifact exists."""
-        shutil.rmtree(workspace.checkpoints)
+        """Hashes, syncs, records and renames: after this the artifact exists.
+
+        The checkpoints go last: a disk that is full, or a kill, at the end of a long training costs its last step.
+        """
         note = json.loads((workspace.path / "job.json").read_text(encoding="utf-8"))
         record = ArtifactRecord(
             format=FORMAT,
@@ -207,10 +209,11 @@ class Store:
         record = record.model_copy(update={"checksum": checksum_of(record)})
         for name in _NOT_OUTPUT - {RECORD}:
             (workspace.path / name).unlink(missing_ok=True)
-        _write_durably(workspace.path / RECORD, record.model_dump_json(indent=1) + "\n")
+        write_durably(workspace.path / RECORD, record.model_dump_json(indent=1) + "\n")
+        shutil.rmtree(workspace.checkpoints)
         final = self.path(job)
         workspace.path.rename(final)
-        _sync_folder(final.parent)
+        sync(final.parent)
         return Artifact(final, record)
 
     def fail(self, job: Job, message: str, hint: str) -> Failure:
@@ -268,20 +271,14 @@ def checksum_of(record: ArtifactRecord) -> str:
     return fingerprint_of(record.model_dump(mode="json", exclude={"checksum"}))
 
 
-def sha256_of(path: Path) -> str:
-    """sha256 (hex) of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _file_records(folder: Path) -> dict[str, FileRecord]:
     """Size and hash of every output, each synced to disk first."""
     records = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
-        if name in _NOT_OUTPUT:
+        if name in _NOT_OUTPUT or name.startswith("checkpoints/"):
             continue
-        _sync_file(path)
+        sync(path)
         records[name] = FileRecord(bytes=path.stat().st_size, sha256=sha256_of(path))
     return records
 
@@ -311,25 +308,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
-
-
-def _write_durably(path: Path, text: str) -> None:
-    """Writes a file that is either whole or not there, even after a power cut."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    draft.write_text(text, encoding="utf-8")
-    _sync_file(draft)
-    draft.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -43,6 +43,7 @@ def make_job(
         source=None,
         locations={},
         inputs=needs,
+        folders={role: job.folder for role, job in (inputs or {}).items()},
         resources={"threads": 1, "gpus": 0, "memory_gib": 1.0},
         fingerprint=fingerprint_of(content),
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from madx_pipeline.cards import Material
 from madx_pipeline.materials import Materials
+from madx_pipeline.methods import METHODS
 from madx_pipeline.plan import Job, Plan, fingerprint_of, make_plan
-from madx_pipeline.recipe import METHODS, Recipe
+from madx_pipeline.recipe import Recipe
 
 GOOD: dict[str, Any] = {
     "name": "trial",
@@ -146,7 +149,13 @@ def test_a_seed_changes_only_what_is_seeded() -> None:
 
 def test_a_job_survives_a_process_border_as_plain_data() -> None:
     for job in plan_of().jobs.values():
-        assert Job.from_json(job.to_json()) == job
+        assert Job(**json.loads(json.dumps(asdict(job)))) == job
+
+
+def test_without_the_source_adapter_no_other_is_trained() -> None:
+    plan = plan_of(language_adapters={"default": "train", "en": "none"})
+    assert jobs_of(plan, "train_language_adapter") == []
+    assert {cell.method for cell in plan.cells} == {"task_adapter_only", "full_finetuning"}
 
 
 def test_the_fingerprint_of_given_content_never_changes() -> None:

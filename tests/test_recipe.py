@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from madx_pipeline.durable import sha256_of
 from madx_pipeline.errors import InputError, Problem
 from madx_pipeline.materials import find_materials
 from madx_pipeline.recipe import Recipe, find_recipe, read_recipe, recipe_names
-from madx_pipeline.store import sha256_of
 
 GOOD: dict[str, Any] = {
     "name": "trial",

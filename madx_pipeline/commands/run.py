@@ -44,9 +44,8 @@ def run_recipe(name: str, home: Path, options: RunOptions) -> int:
     _check_options(plan, options)
     store = Store(home)
     store.open_for_writing()
-    wanted = select(plan, only=options.only, until=options.until, language=options.language)
-    selection = Selection(wanted, frozenset({options.force} if options.force else ()))
-    runner = make_runner(options.runner, options.workers, home)
+    selection = _selection(plan, options)
+    runner = make_runner(options.runner, options.workers, home, plan)
     display = Display(plan, store)
     try:
         with display:
@@ -55,9 +54,8 @@ def run_recipe(name: str, home: Path, options: RunOptions) -> int:
         typer.echo("Interrupted. Run again to resume.", err=True)
         return INTERRUPTED
     _summarise(outcomes)
-    if _ends_before_report(options):
-        return _exit_code(outcomes)
-    return max(_exit_code(outcomes), _write_report(plan, store))
+    code = _exit_code(outcomes, selection)
+    return code if _ends_before_report(options) else max(code, _write_report(plan, store))
 
 
 def report_recipe(name: str, home: Path) -> int:
@@ -85,6 +83,18 @@ def _check_options(plan: Plan, options: RunOptions) -> None:
         )
 
 
+def _selection(plan: Plan, options: RunOptions) -> Selection:
+    """The jobs that the options leave; `report` comes after all of them."""
+    if options.only == "report":
+        return Selection(set())
+    until = None if options.until == "report" else options.until
+    wanted = select(plan, only=options.only, until=until, language=options.language)
+    if not wanted:
+        asked = options.only or options.until
+        raise InputError(f"the recipe has no job of the stage {asked}.", "See its jobs: madx plan.")
+    return Selection(wanted, frozenset({options.force} if options.force else ()))
+
+
 def _ends_before_report(options: RunOptions) -> bool:
     chosen = options.only or options.until
     return chosen is not None and chosen != "report"
@@ -96,8 +106,9 @@ def _summarise(outcomes: dict[str, Outcome]) -> None:
     typer.echo(f"{len(outcomes)} jobs: {', '.join(parts)}.")
 
 
-def _exit_code(outcomes: dict[str, Outcome]) -> int:
-    return int(any(outcome.state == "failed" for outcome in outcomes.values()))
+def _exit_code(outcomes: dict[str, Outcome], selection: Selection) -> int:
+    """1 if anything that was asked for is not there."""
+    return int(any(outcomes[wanted].state in ("failed", "not run") for wanted in selection.wanted))
 
 
 def _write_report(plan: Plan, store: Store) -> int:

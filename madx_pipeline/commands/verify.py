@@ -25,7 +25,7 @@ def verify_store(home: Path) -> int:
     for one in damage:
         typer.echo(f"damaged: {one}")
     if damage:
-        typer.echo(f"{len(folders)} artifacts, {len(damage)} damaged files. The next run will make them again.")
+        typer.echo(f"{len(folders)} artifacts, {len(damage)} damaged files. A run that needs them makes them again.")
         return 1
     typer.echo(f"{len(folders)} artifacts, all as they were written.")
     return 0

@@ -58,6 +58,11 @@ def read_columns(path: Path, read: ColumnsFormat) -> Iterator[Example]:
     layout = _layout(head, read)
     if layout is None:
         return
+    if layout.word == layout.label:
+        raise JobError(
+            f"{path}: only one column is found, which cannot be both the word and its label.",
+            "Is the separator right? Say in the task: read: {separator: tab} (or space).",
+        )
     sentence = Example([], [])
     for line in chain(head, lines):
         text = line.text.rstrip("\r\n")

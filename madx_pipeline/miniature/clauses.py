@@ -65,6 +65,12 @@ class Sentence:
     clauses: tuple[Clause, ...]
     conjunction: str | None = None
 
+    def parts(self) -> tuple[Sentence, ...]:
+        """The sentence, and each of two clauses as a sentence of its own."""
+        if len(self.clauses) == 1:
+            return (self,)
+        return (self, *(Sentence(self.topic, (clause,)) for clause in self.clauses))
+
 
 @dataclass(frozen=True)
 class Core:

@@ -1,9 +1,10 @@
 """The world: unlabelled text and labelled data in every language, all from one seed.
 
 The world is clean by construction. Labelled sentences are drawn first, test before validation before
-train, and each is kept only if neither its meaning nor its text in *any* language is taken. Unlabelled
-text, code-switched text included, is then drawn around all of them. So no test sentence was ever
-trained on, by any model, in any language.
+train, and each is kept only if it says nothing that is taken: no taken meaning, alone or as one half of a
+compound, and no taken run of words in *any* language. Unlabelled text, code-switched text included, is
+then drawn around all of them. So no test sentence was ever trained on, by any model, in any language, not
+even as a part of a longer one.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class World:
         self.names = Names(seed)
         self._lexicons = lexicons(seed)
         self._voices = {code: Voice(words, LANGUAGES[code].grammar) for code, words in self._lexicons.items()}
-        self._taken: set[Sentence | str] = set()
+        self._taken: set[Sentence | tuple[str, ...]] = set()
+        self._lengths: set[int] = set()
         self._sentences = {split: self._draw_labelled(split, count) for split, count in SPLITS.items()}
 
     def corpus(self, language: str) -> Iterator[str]:
@@ -96,27 +98,40 @@ class World:
         drawn: list[Sentence] = []
         while len(drawn) < count:
             sentence = author.sentence(author.rng.choice(TOPICS))
-            forms: set[Sentence | str] = {sentence, *(_text(voice.say(sentence)) for voice in self._voices.values())}
-            if self._taken.isdisjoint(forms):
-                self._taken |= forms
+            said = [_run(voice.say(sentence)) for voice in self._voices.values()]
+            if not any(self._is_taken(sentence, run) for run in said):
+                self._taken.update((sentence, *said))
+                self._lengths.update(map(len, said))
                 drawn.append(sentence)
         return drawn
+
+    def _is_taken(self, sentence: Sentence, run: tuple[str, ...]) -> bool:
+        """Whether a labelled sentence is in this one: as meaning, or as a run of its words."""
+        if not self._taken.isdisjoint(sentence.parts()):
+            return True
+        starts = range(len(run))
+        return any(run[start : start + length] in self._taken for length in self._lengths for start in starts)
 
     def _document(self, rng: random.Random, voice: Callable[[], Voice]) -> str:
         author, topic = Author(rng, self.names), rng.choice(TOPICS)
         return " ".join(self._fresh(author, topic, voice()) for _ in range(DOCUMENT))
 
     def _fresh(self, author: Author, topic: str, voice: Voice) -> str:
-        """The text of a sentence that is no labelled one, neither in meaning nor in text."""
+        """The text of a sentence in which there is no labelled one, neither as meaning nor as text."""
         while True:
             sentence = author.sentence(topic)
-            text = _text(voice.say(sentence))
-            if self._taken.isdisjoint((sentence, text)):
-                return text
+            tokens = voice.say(sentence)
+            if not self._is_taken(sentence, _run(tokens)):
+                return _text(tokens)
 
     def _switching_voice(self, rng: random.Random, one: str, other: str) -> Voice:
         words = {c: self._lexicons[other][c] if rng.random() < 0.5 else w for c, w in self._lexicons[one].items()}
         return Voice(words, LANGUAGES[one].grammar)
+
+
+def _run(tokens: list[Token]) -> tuple[str, ...]:
+    """The words without the full stop, which ends every sentence."""
+    return tuple(token.word for token in tokens[:-1])
 
 
 def _text(tokens: list[Token]) -> str:

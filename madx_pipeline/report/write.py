@@ -18,13 +18,14 @@ from typing import Literal
 
 from filelock import FileLock
 
+from madx_pipeline.durable import sha256_of
 from madx_pipeline.errors import InputError
 from madx_pipeline.plan import Plan, fingerprint_of
 from madx_pipeline.report.collect import collect, report_params
 from madx_pipeline.report.results import Results
 from madx_pipeline.stage import Inputs, Json, Workspace
 from madx_pipeline.stages import report as report_stage
-from madx_pipeline.store import Store, sha256_of
+from madx_pipeline.store import Store
 
 MARKER = "report.json"
 """What a report was made from, and the sha256 of its files; written last."""

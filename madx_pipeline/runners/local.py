@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -18,6 +19,7 @@ from pathlib import Path
 from madx_pipeline.errors import Problem
 from madx_pipeline.execute import Outcome, execute
 from madx_pipeline.plan import Job
+from madx_pipeline.store import Store
 
 _LOOK_FOR_PARENT_EVERY = 0.5
 """Seconds between two looks of a worker at whether its parent lives."""
@@ -56,9 +58,16 @@ class LocalRunner:
             outcome = future.result()
         except BrokenProcessPool:
             self._idle.append(_new_pool())
-            return _died(job)
+            return self._died(job)
         self._idle.append(pool)
         return outcome
+
+    def _died(self, job: Job) -> Outcome:
+        """A process that the system killed could not say why; this says it, for the report as well."""
+        message = f"{job.name} failed: its process was killed (out of memory, perhaps)."
+        hint = "Run again to resume, with fewer --workers or a smaller batch."
+        failure = Store(self._home).fail(job, message, hint)
+        return Outcome(job.fingerprint, "failed", problem=Problem(message, hint), log=failure.log)
 
 
 def _new_pool() -> ProcessPoolExecutor:
@@ -68,6 +77,7 @@ def _new_pool() -> ProcessPoolExecutor:
 
 
 def _start_worker(parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
 
 
@@ -75,11 +85,3 @@ def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_LOOK_FOR_PARENT_EVERY)
     os._exit(1)
-
-
-def _died(job: Job) -> Outcome:
-    problem = Problem(
-        f"{job.name} failed: its process was killed (out of memory, perhaps).",
-        "Run again to resume, with fewer --workers or a smaller batch.",
-    )
-    return Outcome(job.fingerprint, "failed", problem=problem)

@@ -34,7 +34,7 @@ class Params(TrainingParams):
     """What the adapter looks like, what the rows look like, how long it trains."""
 
     reduction_factor: float = Field(gt=0, description="Hidden size divided by the size of the bottleneck.")
-    leave_out: tuple[int, ...] = Field(description="Layers, from 0, without an adapter.")
+    leave_out: tuple[int, ...] = Field(strict=False, description="Layers, from 0, without an adapter.")
     non_linearity: Literal["relu", "gelu", "swish", "tanh"] = Field(description="Activation in the bottlenecks.")
     inv_adapter: Literal["nice"] | None = Field(description="Kind of invertible adapter; null for none.")
     inv_adapter_reduction_factor: float = Field(

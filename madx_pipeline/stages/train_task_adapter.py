@@ -31,7 +31,7 @@ class Params(TaskTrainingParams):
         description="Kind of bottleneck adapter: after the feed-forward layer, after both sublayers, or in parallel."
     )
     reduction_factor: float = Field(gt=0, description="Hidden size divided by bottleneck size.")
-    leave_out: tuple[int, ...] = Field(description="Layers, counted from 0, without a task adapter.")
+    leave_out: tuple[int, ...] = Field(strict=False, description="Layers, counted from 0, without a task adapter.")
     non_linearity: Literal["relu", "gelu", "swish", "tanh", "leakyrelu"] = Field(
         description="Activation function in the bottleneck."
     )

@@ -76,6 +76,13 @@ def test_a_missing_column_is_named_by_file_and_line(tmp_path: Path) -> None:
         read(tmp_path, "# c\n1\ta\tO\t-\t-\n2\tb\tO\t-\n")
 
 
+def test_a_file_of_one_column_has_no_labels(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match="only one column is found"):
+        read(tmp_path, "Wizara\nya\n")
+    with pytest.raises(JobError, match="only one column is found"):
+        read(tmp_path, "Wizara O\n", separator="tab")
+
+
 def test_a_line_with_too_many_columns_is_no_better(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="line 2: 3 columns, where 2 are expected"):
         read(tmp_path, "a O\nNew York B-LOC\n")

@@ -23,11 +23,26 @@ def sentences(lines: list[str]) -> set[str]:
     return {f"{sentence.strip()}." for line in lines for sentence in line.split(".") if sentence.strip()}
 
 
-def test_no_scored_sentence_is_in_the_unlabelled_text_of_any_language(world: World) -> None:
-    scored = labelled(world, "test") | labelled(world, "validation")
-    for code in LANGUAGES:
-        assert scored.isdisjoint(sentences(list(world.corpus(code)))), code
-    assert scored.isdisjoint(sentences(list(world.code_switched())))
+def runs(text: str, lengths: set[int]) -> set[str]:
+    """Every run of words of these lengths."""
+    words = text.split()
+    return {" ".join(words[start : start + length]) for length in lengths for start in range(len(words))}
+
+
+def test_no_scored_sentence_is_in_the_unlabelled_text_not_even_inside_a_longer_one(world: World) -> None:
+    scored = {text.removesuffix(".").strip() for text in labelled(world, "test") | labelled(world, "validation")}
+    lengths = {len(text.split()) for text in scored}
+    texts = {code: list(world.corpus(code)) for code in LANGUAGES} | {"switched": list(world.code_switched())}
+    for code, lines in texts.items():
+        for sentence in sentences(lines):
+            assert scored.isdisjoint(runs(sentence.removesuffix("."), lengths)), (code, sentence)
+
+
+def test_no_test_sentence_is_inside_a_training_sentence(world: World) -> None:
+    scored = {text.removesuffix(".").strip() for text in labelled(world, "test")}
+    lengths = {len(text.split()) for text in scored}
+    for sentence in labelled(world, "train"):
+        assert scored.isdisjoint(runs(sentence.removesuffix("."), lengths)), sentence
 
 
 def test_no_sentence_is_in_two_labelled_splits_in_any_language(world: World) -> None:

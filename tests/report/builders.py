@@ -166,6 +166,7 @@ class MadeUp:
             params={"max_steps": 7},
             source=None,
             locations={},
+            folders={},
             inputs=needs,
             resources={"threads": 1, "gpus": 0, "memory_gib": 1.0},
             fingerprint=fingerprint,
