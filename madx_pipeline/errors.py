@@ -24,6 +24,11 @@ class Problem:
     message: str
     hint: str = ""
 
+    def __post_init__(self) -> None:
+        """One line each, whatever a name or a library's message holds."""
+        object.__setattr__(self, "message", " ".join(self.message.split()))
+        object.__setattr__(self, "hint", " ".join(self.hint.split()))
+
 
 class MadxError(Exception):
     """An error that is shown to the user as problem and hint lines.

@@ -183,8 +183,11 @@ def _tuned(book: _Book, setting: _Setting, spec: MethodSpec) -> Job:
 def _evaluation(book: _Book, setting: _Setting, tuned: Job, language: str, with_language: str | None) -> Job:
     """One test set under one stack."""
     inputs = {"base_model": setting.base, "task_data": setting.data[language], "tuned": tuned}
+    source = book.plan.recipe.source_language
     if with_language is not None:
         inputs["language_adapter"] = setting.language_adapters[with_language]
+    if with_language not in (None, source):  # to see that swapping it in changes anything
+        inputs["source_language_adapter"] = setting.language_adapters[source]
     key: Key = {
         "task": setting.task,
         "language": language,

@@ -106,17 +106,19 @@ def test_a_failure_is_one_line_and_a_hint_and_the_log_has_the_traceback(
     assert store.find(job) is None
 
 
-def test_a_failure_after_some_steps_says_how_many(
-    job: Job, stage_does: Callable[[Run], None], tmp_path: Path, store: Store
+def test_a_training_that_fails_says_after_how_many_steps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: Store
 ) -> None:
     def run(inputs: Inputs, params: Any, out: Workspace) -> None:
         out.progress(312, 400, loss=2.0)
         raise JobError("the loss is not a number.")
 
-    stage_does(run)
+    monkeypatch.setattr(stage_module("train_language_adapter"), "run", run)
+    params = dict(stage_page("train_language_adapter").params)
+    job = make_job("train_language_adapter/sw", stage="train_language_adapter", params=params)
     problem = execute(job, tmp_path).problem
     assert problem is not None
-    assert problem.message == "prepare_corpus/qaa failed after 312 of 400 steps: the loss is not a number."
+    assert problem.message == "train_language_adapter/sw failed after 312 of 400 steps: the loss is not a number."
 
 
 def test_a_failed_hard_check_fails_the_job_and_a_soft_one_warns(

@@ -158,7 +158,7 @@ def _gap_group(results: Results, gaps: list[Gap]) -> str:
     ]
     lines = [f"- **{text(first.reason)}**"]
     if first.hint:
-        lines.append(f"  {text(first.hint)}")
+        lines.append(f"  Hint: {text(first.hint)}")
     if first.log:
         lines.append(f"  Log: {text(first.log)}")
     lines.append(f"  Missing: {text(_shortened(names))}.")

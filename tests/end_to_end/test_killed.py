@@ -16,7 +16,7 @@ from tests.end_to_end.story import artifact_bytes, environment, madx, madx_comma
 pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("MADX_TEST_KILLS", "6"))
-"""How often the run is killed; the figure in the README comes from 20."""
+"""How often the run is killed; MADX_TEST_KILLS=20 for a longer look."""
 
 
 @pytest.mark.parametrize("runner", ["local"])

@@ -107,13 +107,13 @@ def test_a_flipped_byte_is_named_by_verify_and_by_the_next_run(folder: Path) -> 
     madx("verify", folder=folder)
 
 
-def test_until_and_only_leave_the_rest(folder: Path, tmp_path: Path) -> None:
+def test_until_and_only_leave_the_rest(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, methods=["task_adapter_only"])
     madx("run", recipe, "--until", "prepare_task_data", folder=tmp_path)
     states = plan_states(tmp_path, recipe)
     assert states["prepare_task_data/pos/qad"] == "found"
     assert states["train_task_adapter/pos/qaa/1/none"] == "to run"
-    done = madx("run", recipe, "--only", "evaluate_zero_shot", folder=tmp_path)
+    done = madx("run", recipe, "--only", "evaluate_zero_shot", folder=tmp_path, expect=1)
     assert "was not run: train_task_adapter/pos/qaa/1/none is not there" in done.stdout
 
 
