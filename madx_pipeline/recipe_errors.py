@@ -27,6 +27,7 @@ _EXPECTED = {
     "model_type": "keys with values",
     "model_attributes_type": "keys with values",
     "finite_number": "a finite number",
+    "invalid_key": "keys that are text (put them in quotes)",
 }
 
 
@@ -50,27 +51,19 @@ def field_problems(
 
 
 def _problem(item: dict[str, Any], where: str, location: Location, model: type[BaseModel]) -> Problem:
-    kind, message = item["type"], item["msg"]
-    if kind == "language":
-        return Problem(f"{where} {item['ctx']['message'].lstrip()}", item["ctx"]["hint"])
-    if kind == "invalid_key":
-        return Problem(f"{where} is not text, and keys are.", "Put the key in quotes.")
+    kind, shown = item["type"], _shown(item["input"])
     if kind == "extra_forbidden":
-        allowed = _keys_at(model, location[:-1])
-        return Problem(f"{where} is not a known key.", suggestion(str(location[-1]), allowed))
+        return Problem(f"{where} is not a known key.", suggestion(str(location[-1]), _keys_at(model, location[:-1])))
     if kind == "missing":
         return Problem(f"{where} is missing.", "It has no default: say what you want.")
-    if kind == "value_error":
-        return Problem(
-            f"{where} is {_shown(item['input'])}: {message.removeprefix('Value error, ')}.", "Correct the value."
-        )
-    shown = _shown(item["input"])
+    if kind == "language":
+        return Problem(f"{where} {item['ctx']['message'].lstrip()}", item["ctx"]["hint"])
     if kind == "literal_error":
         allowed = [part.strip(" '") for part in item["ctx"]["expected"].replace(" or ", ", ").split(",")]
         return Problem(f"{where} is {shown}. Possible: {', '.join(allowed)}.", suggestion(str(item["input"]), allowed))
-    expected = _EXPECTED.get(kind)
-    if expected is not None:
-        return Problem(f"{where} is {shown}; expected {expected}.", "Correct the value.")
+    if kind in _EXPECTED:
+        return Problem(f"{where} is {shown}; expected {_EXPECTED[kind]}.", "Correct the value.")
+    message = item["msg"].removeprefix("Value error, ")
     return Problem(f"{where} is {shown}: {message[0].lower()}{message[1:]}.", "Correct the value.")
 
 

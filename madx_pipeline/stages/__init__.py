@@ -1,0 +1,1 @@
+"""One module a stage: `VERSION`, `Params` and `run`; the values are in the pages under `stages/`."""
