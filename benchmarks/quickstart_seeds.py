@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from madx_pipeline.miniature import LANGUAGES
-from madx_pipeline.recipe import find_recipe
+from madx_pipeline.recipe_file import find_recipe
 
 FIRST_SEED = 1
 RESULTS = Path(__file__).parent / "results" / "quickstart_seeds.json"

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from madx_pipeline.integrity import read_artifact
 from madx_pipeline.plan import Job, Plan
 from madx_pipeline.stage import ArtifactRecord
-from madx_pipeline.store import Store, read_artifact
+from madx_pipeline.store import Store
 
 
 class Reasons:

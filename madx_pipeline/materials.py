@@ -19,7 +19,8 @@ from madx_pipeline.data.choice_checks import absolute
 from madx_pipeline.data.sources import Split
 from madx_pipeline.errors import InputError, Problem
 from madx_pipeline.languages import language_name
-from madx_pipeline.recipe import AdapterChoice, BaseModelChoice, Recipe, RecipeFile
+from madx_pipeline.recipe import AdapterChoice, BaseModelChoice, Recipe
+from madx_pipeline.recipe_file import RecipeFile
 from madx_pipeline.shipped import shipped_folder
 
 _SOURCE_SPLITS: tuple[Split, ...] = ("train", "validation", "test")

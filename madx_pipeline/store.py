@@ -19,32 +19,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
-from pydantic import ValidationError
 
-from madx_pipeline.durable import sha256_of, sync, write_durably
+from madx_pipeline.durable import sync, write_durably
 from madx_pipeline.errors import InputError
-from madx_pipeline.plan import Job, fingerprint_of
-from madx_pipeline.stage import Artifact, ArtifactRecord, Check, FileRecord, Json, Workspace
+from madx_pipeline.integrity import NOT_OUTPUT, RECORD, Damage, checksum_of, damage_of, file_records, read_artifact
+from madx_pipeline.plan import Job
+from madx_pipeline.stage import Artifact, ArtifactRecord, Check, Json, Workspace
 
 FORMAT = 1
 """Version of the layout of the store and of `artifact.json`."""
 
-RECORD = "artifact.json"
 PARTIAL = ".partial"
 _FINISHED = re.compile(r"-[0-9a-f]{12}$")
-_NOT_OUTPUT = {RECORD, "progress.json", "job.json", "failure.json", "checks.json"}
-
-
-@dataclass(frozen=True)
-class Damage:
-    """A file of a finished artifact that is not what it was."""
-
-    folder: str
-    file: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.folder}/{self.file}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -141,22 +127,7 @@ class Store:
 
     def damage(self, path: Path) -> list[Damage]:
         """Files of a finished folder that are missing or changed; its record included."""
-        folder = path.relative_to(self.root).as_posix()
-        artifact = read_artifact(path)
-        if artifact is None:
-            return [Damage(folder, RECORD, "is missing or unreadable")]
-        if checksum_of(artifact.record) != artifact.record.checksum:
-            return [Damage(folder, RECORD, "does not match its checksum")]
-        found = []
-        for name, record in artifact.record.files.items():
-            file = path / name
-            if not file.is_file():
-                found.append(Damage(folder, name, "is missing"))
-            elif file.stat().st_size != record.bytes:
-                found.append(Damage(folder, name, f"has {file.stat().st_size} bytes, not {record.bytes}"))
-            elif sha256_of(file) != record.sha256:
-                found.append(Damage(folder, name, "does not match its checksum"))
-        return found
+        return damage_of(path, path.relative_to(self.root).as_posix())
 
     def set_aside(self, job: Job, why: str) -> Path:
         """Renames a finished folder that must not be used any more; gives its new name."""
@@ -203,11 +174,11 @@ class Store:
             checks=workspace.checks,
             seconds=round(note["seconds_before"] + time.time() - note["started"], 2),
             libraries=libraries,
-            files=_file_records(workspace.path),
+            files=file_records(workspace.path),
             checksum="",
         )
         record = record.model_copy(update={"checksum": checksum_of(record)})
-        for name in _NOT_OUTPUT - {RECORD}:
+        for name in NOT_OUTPUT - {RECORD}:
             (workspace.path / name).unlink(missing_ok=True)
         write_durably(workspace.path / RECORD, record.model_dump_json(indent=1) + "\n")
         shutil.rmtree(workspace.checkpoints)
@@ -255,32 +226,6 @@ class Store:
         except (OSError, ValueError):
             return None
         return note
-
-
-def read_artifact(folder: Path) -> Artifact | None:
-    """The artifact in a finished folder, or None when there is none or its record is unreadable."""
-    try:
-        text = (folder / RECORD).read_text(encoding="utf-8")
-        return Artifact(folder, ArtifactRecord.model_validate_json(text))
-    except (OSError, ValidationError, UnicodeDecodeError):
-        return None
-
-
-def checksum_of(record: ArtifactRecord) -> str:
-    """sha256 (hex) over everything in a record but the checksum itself."""
-    return fingerprint_of(record.model_dump(mode="json", exclude={"checksum"}))
-
-
-def _file_records(folder: Path) -> dict[str, FileRecord]:
-    """Size and hash of every output, each synced to disk first."""
-    records = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = path.relative_to(folder).as_posix()
-        if name in _NOT_OUTPUT or name.startswith("checkpoints/"):
-            continue
-        sync(path)
-        records[name] = FileRecord(bytes=path.stat().st_size, sha256=sha256_of(path))
-    return records
 
 
 def _partial_fingerprint(partial: Path) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 
 from madx_pipeline.cards import card_names
 from madx_pipeline.cli import main
-from madx_pipeline.recipe import recipe_names
+from madx_pipeline.recipe_file import recipe_names
 from madx_pipeline.stage import STAGES
 
 HEAVY = ("torch", "transformers", "adapters", "datasets", "evaluate", "numpy")

@@ -11,7 +11,8 @@ import yaml
 from madx_pipeline.durable import sha256_of
 from madx_pipeline.errors import InputError, Problem
 from madx_pipeline.materials import find_materials
-from madx_pipeline.recipe import Recipe, find_recipe, read_recipe, recipe_names
+from madx_pipeline.recipe import Recipe
+from madx_pipeline.recipe_file import find_recipe, read_recipe, recipe_names
 
 GOOD: dict[str, Any] = {
     "name": "trial",

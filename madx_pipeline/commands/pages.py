@@ -13,7 +13,7 @@ from madx_pipeline.cards import CorpusCard, TaskCard, card_names, corpus_card, t
 from madx_pipeline.errors import InputError, suggestion
 from madx_pipeline.languages import is_language, language_name
 from madx_pipeline.miniature import LANGUAGES as MINIATURE_LANGUAGES
-from madx_pipeline.recipe import recipe_names
+from madx_pipeline.recipe_file import recipe_names
 from madx_pipeline.shipped import recipes_folder, shipped_folder
 from madx_pipeline.stage import STAGES, stage_page
 

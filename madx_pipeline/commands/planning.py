@@ -7,7 +7,7 @@ from pathlib import Path
 from madx_pipeline.content import ContentHashes
 from madx_pipeline.materials import find_materials
 from madx_pipeline.plan import Plan, make_plan
-from madx_pipeline.recipe import find_recipe, read_recipe
+from madx_pipeline.recipe_file import find_recipe, read_recipe
 
 
 def plan_recipe(name: str, home: Path) -> Plan:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from madx_pipeline.miniature.world import World
-from madx_pipeline.recipe import find_recipe
+from madx_pipeline.recipe_file import find_recipe
 from tests.end_to_end.story import madx, results_of
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from madx_pipeline.recipe import Recipe, find_recipe
+from madx_pipeline.recipe import Recipe
+from madx_pipeline.recipe_file import find_recipe
 from madx_pipeline.stage import STAGES, stage_page
 from tests.conftest import REPOSITORY
 from tests.end_to_end.story import madx
