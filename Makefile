@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Two test processes; tests that share an expensive fixture stay in one of them.
+SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 
 .PHONY: run test check lint fast bench clean
 
@@ -10,10 +12,10 @@ run: $(READY)  ## the built-in quickstart, from a recipe to a report
 	$(BIN)/madx run
 
 test: $(READY)  ## all tests, the slow ones too
-	$(BIN)/python -m pytest -m "not network and not gpu"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not network and not gpu"
 
 fast: $(READY)  ## the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow and not network and not gpu"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not network and not gpu"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from madx_pipeline.miniature.world import World
 from madx_pipeline.recipe_file import find_recipe
 from tests.end_to_end.story import madx, results_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("quickstart")]
 
 BASELINES = ("task_adapter_only", "madx_source_kept")
 

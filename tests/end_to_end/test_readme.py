@@ -47,6 +47,7 @@ def test_make_knows_its_targets(command: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("quickstart")
 def test_every_madx_command_works_after_the_quickstart(quickstart: Path) -> None:
     [own] = [recipe for recipe in recipes() if recipe["name"] == "my-recipe"]
     (quickstart / "my-recipe.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.end_to_end.story import SMALL, artifact_bytes, madx, plan_states, results_of, write_recipe
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("reruns")]
 
 
 @pytest.fixture(scope="module")
