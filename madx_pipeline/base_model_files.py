@@ -16,9 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from madx_pipeline.errors import JobError, Problem
+from madx_pipeline.tokenizer import load_tokenizer
 
-MODEL_TYPES = ("xlm-roberta", "roberta", "bert", "distilbert")
-"""Architectures on which every check of this pipeline has been tried."""
+MODEL_TYPES = ("xlm-roberta", "bert", "distilbert")
+"""Architectures on which every check of this pipeline has been tried.
+
+Not among them: roberta, whose byte-level vocabulary cannot encode text that is already cut into words.
+"""
 
 SAFE_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
 PICKLED_WEIGHTS = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
@@ -31,7 +35,7 @@ CONFIG_FILE = "config.json"
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model")
 _JSON_FILES = (CONFIG_FILE, "tokenizer_config.json")
 _HARMLESS = ("_attn_implementation_autoset",)
-_OFFSET_MODEL_TYPES = ("xlm-roberta", "roberta")
+_OFFSET_MODEL_TYPES = ("xlm-roberta",)
 """Their positions are counted from pad_token_id + 1, so fewer of them can be used."""
 
 
@@ -116,15 +120,13 @@ def usable_length(config: Any, tokenizer: Any) -> int:
 
 
 def _load_tokenizer(folder: Path, name: str) -> Any:
-    from transformers import AutoTokenizer
-
     hint = "Save it with a current transformers, so that the folder has a tokenizer.json."
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False, local_files_only=True)
+        tokenizer = load_tokenizer(folder)
+    except JobError as error:
+        raise JobError([Problem(f"{name}: {found.message}", found.hint) for found in error.problems]) from error
     except Exception as error:
         raise JobError(f"{name}: the tokenizer cannot be loaded ({_first_line(error)}).", hint) from error
-    if not tokenizer.is_fast:
-        raise JobError(f"{name}: there is only a slow tokenizer ({type(tokenizer).__name__}).", hint)
     for role in ("mask_token", "pad_token", "cls_token", "sep_token"):
         if getattr(tokenizer, role) is None:
             raise JobError(f"{name}: the tokenizer has no {role}.", "Masked language modelling needs it.")

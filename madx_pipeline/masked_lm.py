@@ -11,6 +11,7 @@ from torch import Tensor
 
 from madx_pipeline.adapter_model import AdapterModel
 from madx_pipeline.corpus_rows import CorpusRows
+from madx_pipeline.errors import JobError
 from madx_pipeline.masking import IGNORED, Masking, mask_row
 from madx_pipeline.training import Example
 
@@ -74,13 +75,21 @@ def pad(examples: Sequence[Example], pad_id: int) -> Batch:
 
 
 def masked_lm_loss(model: AdapterModel, batches: Iterable[Batch]) -> float:
-    """Mean cross-entropy in nats over all masked tokens of the batches, the model in eval mode."""
+    """Mean cross-entropy in nats over all masked tokens of the batches, the model in eval mode.
+
+    Raises:
+        JobError: If nothing is masked in any of them.
+    """
     model.eval()
     total, count = 0.0, 0
     with torch.no_grad():
         for batch in batches:
             tokens = int((batch["labels"] != IGNORED).sum())
+            if tokens == 0:  # the model's mean over no token is NaN
+                continue
             on_device = {name: tensor.to(model.device) for name, tensor in batch.items()}
             total += float(model(**on_device, return_dict=True).loss) * tokens
             count += tokens
+    if count == 0:
+        raise JobError("no token of the held-out text is masked: there is no loss to measure.", "Bring more text.")
     return total / count

@@ -2,7 +2,8 @@
 
 Per row either single tokens or whole words are masked. Of the chosen tokens 80% become the mask token, 10%
 another token, 10% stay (Devlin et al. 2019, section 3.1). Surprising: a row always has at least one chosen
-token, since the loss of a batch without any is NaN.
+token, since the loss of a batch without any is NaN; a row of special tokens alone (the rest of a text that
+runs on may be a lone `</s>`) has one of these chosen.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Masking:
 
     Attributes:
         mask_id: The mask token.
-        structural: Tokens that are never chosen (start, end, padding, mask), by id, (vocabulary,).
+        structural: Tokens (start, end, padding, mask) chosen only in rows of nothing else, by id, (vocabulary,).
         unknown: The unknown token, by id, chosen only where there is nothing else, (vocabulary,).
         starts_word: Tokens that begin a word, by id, (vocabulary,).
         replacements: Ids that may take a chosen token's place.
@@ -116,7 +117,7 @@ def mask_row(ids: Ids, masking: Masking, generator: np.random.Generator) -> tupl
     drawn = generator.random(len(ids))[units]  # all pieces of a word share the draw of its first
     chosen = (drawn < masking.probability) & maskable
     one = generator.random()
-    if not chosen.any() and maskable.any():
+    if not chosen.any():
         candidates = np.flatnonzero(maskable)
         chosen = (units == units[candidates[int(one * len(candidates))]]) & maskable
     fate = generator.random(len(ids))
@@ -131,8 +132,8 @@ def mask_row(ids: Ids, masking: Masking, generator: np.random.Generator) -> tupl
 def _maskable(ids: Ids, masking: Masking) -> Flags:
     text = ~masking.structural[ids]
     known = text & ~masking.unknown[ids]
-    maskable: Flags = known if known.any() else text
-    return maskable
+    candidates: tuple[Flags, ...] = (known, text, np.ones(len(ids), dtype=bool))
+    return next(flags for flags in candidates if flags.any())
 
 
 def _words(ids: Ids, masking: Masking) -> Ids:

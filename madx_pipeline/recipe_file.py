@@ -7,7 +7,7 @@ out and the rest is validated again, to be looked at by the checks that come lat
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,8 +140,16 @@ def _across_fields(recipe: Recipe, file: str) -> list[Problem]:
             problems.append(
                 Problem(f'{file}: target_languages[{index}] is "{language}" for the second time.', "Leave it out.")
             )
-    for part in ("corpora", "language_adapters"):
-        for language in getattr(recipe, part):
+    return problems + _strangers(recipe, file)
+
+
+def _strangers(recipe: Recipe, file: str) -> list[Problem]:
+    """Languages that a part of the recipe speaks of, and that are neither source nor target."""
+    parts: dict[str, Iterable[str]] = {"corpora": recipe.corpora, "language_adapters": recipe.language_adapters}
+    parts |= {f"tasks.{name}.files": choice.files for name, choice in recipe.tasks.items()}
+    problems = []
+    for part, languages in parts.items():
+        for language in languages:
             if language != "default" and language not in recipe.languages:
                 close = nearest(language, recipe.languages)
                 hint = f'Nearest: "{close}".' if close else "Leave it out, or add the language to target_languages."

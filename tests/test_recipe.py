@@ -130,6 +130,11 @@ def test_every_shipped_recipe_can_be_planned(name: str) -> None:
             'Add corpora: {"qaa": {path: ...}}, or language_adapters: {"qaa": none} to leave it out.',
         ),
         (
+            {"tasks": {"pos": {"card": "conllu", "files": {"qab": {"test": "x"}}}}},
+            'recipe.yaml: tasks.pos.files has "qab", which is neither source nor target.',
+            'Nearest: "qaa".',
+        ),
+        (
             {"corpora": {"default": {"card": "miniature"}, "sw": {"card": "wikipedia"}}},
             'recipe.yaml: corpora has "sw", which is neither source nor target.',
             "Leave it out",

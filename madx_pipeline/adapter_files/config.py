@@ -52,15 +52,17 @@ def modern_config(record: Mapping[str, Json], has_inverse: bool) -> dict[str, Js
             saved with the invertible adapter of a language adapter in their config and never had one.
     """
     config: dict[str, Json] = dict(record.get("config") or {})
-    if "version" not in record and config.get("non_linearity") in _PRE_VERSION_ACTIVATIONS:
-        config["non_linearity"] = _PRE_VERSION_ACTIVATIONS[config["non_linearity"]]
+    activation = config.get("non_linearity")
+    if "version" not in record and isinstance(activation, str):
+        config["non_linearity"] = _PRE_VERSION_ACTIVATIONS.get(activation, activation)
     nested = config.pop("invertible_adapter", None)
     if isinstance(nested, dict):
         config["inv_adapter"] = nested.get("block_type")
         config["inv_adapter_reduction_factor"] = nested.get("reduction_factor")
     if record.get("type") == "text_task" and not has_inverse:
         config["inv_adapter"] = config["inv_adapter_reduction_factor"] = None
-    config["leave_out"] = config.get("leave_out") or []
+    if config.get("leave_out") is None:
+        config["leave_out"] = []
     return config
 
 
@@ -71,6 +73,14 @@ def config_problems(config: Mapping[str, Json], where: str) -> list[Problem]:
         for key, (allowed, said) in _RULES.items()
         if key in config and not allowed(config[key])
     ]
+    problems += [
+        Problem(f"{where}: adapter_config.json has no {key}; possible: {_RULES[key][1]}.", _HINT)
+        for key in _REQUIRED
+        if key not in config
+    ]
+    if config.get("inv_adapter") is not None and config.get("inv_adapter_reduction_factor") is None:
+        found = f"inv_adapter={config['inv_adapter']!r} and no inv_adapter_reduction_factor"
+        problems.append(Problem(f"{where}: adapter_config.json has {found}; possible: a number above 0.", _HINT))
     for key in sorted(config.keys() - _KNOWN):
         close = difflib.get_close_matches(key, _KNOWN, n=1)
         nearest = f' Nearest: "{close[0]}".' if close else ""
@@ -84,7 +94,7 @@ def config_problems(config: Mapping[str, Json], where: str) -> list[Problem]:
 
 
 def _has_layout(config: Mapping[str, Json], layout: Mapping[str, Json]) -> bool:
-    return all(config.get(key, _LAYOUT_DEFAULTS[key]) == value for key, value in layout.items())
+    return all(config.get(key, _LAYOUT_DEFAULTS[key]) is value for key, value in layout.items())
 
 
 def _is_factor(value: Any) -> bool:
@@ -94,7 +104,12 @@ def _is_factor(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 10_000
+    return _is_real(value) and 0 < value < 10_000
+
+
+def _is_real(value: Any) -> bool:
+    """A number and not a flag: Python takes True for 1."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_layer_list(value: Any) -> bool:
@@ -105,16 +120,18 @@ _HINT = "Nothing is loaded from a config that is not understood: such mistakes c
 _Rule = tuple[Callable[[Any], bool], str]
 _RULES: dict[str, _Rule] = {
     "architecture": (lambda value: value is None, "null (bottleneck adapters)"),
-    "non_linearity": (lambda value: value in _ACTIVATIONS, ", ".join(_ACTIVATIONS)),
+    "non_linearity": (lambda value: isinstance(value, str) and value in _ACTIVATIONS, ", ".join(_ACTIVATIONS)),
     "reduction_factor": (_is_factor, "a number above 0, or one per layer"),
     "inv_adapter": (lambda value: value in (None, "nice"), "nice, null"),
     "inv_adapter_reduction_factor": (lambda value: value is None or _is_number(value), "a number above 0, null"),
     "leave_out": (_is_layer_list, "a list of layer numbers from 0"),
-    "scaling": (lambda value: value in (1.0, 4.0), "1.0, 4.0"),
-    "dropout": (lambda value: _is_number(value + 1) and value < 1, "a number from 0 to below 1"),
+    "scaling": (lambda value: _is_real(value) and value in (1.0, 4.0), "1.0, 4.0"),
+    "dropout": (lambda value: _is_real(value) and 0 <= value < 1, "a number from 0 to below 1"),
     "cross_adapter": (lambda value: value is False, "false"),
     "use_gating": (lambda value: value is False, "false"),
     "phm_layer": (lambda value: value is False, "false"),
-    "stochastic_depth": (lambda value: value == 0, "0.0"),
+    "stochastic_depth": (lambda value: _is_real(value) and value == 0, "0.0"),
 }
+_REQUIRED = ("non_linearity", "reduction_factor")
+"""Keys for which the library has no default."""
 _KNOWN = {*_RULES, *_LAYOUT_DEFAULTS, *_WITHOUT_EFFECT}

@@ -106,7 +106,8 @@ def read_head(folder: Path, where: str) -> HeadFolder:
     record, problems = _read_json(folder, _HEAD_CONFIG, where)
     tensors, _, found = _read_weights(folder, _HEAD_WEIGHTS, where)
     problems += found
-    config: dict[str, Json] = record.get("config") or {}
+    found_config = record.get("config")
+    config: dict[str, Json] = found_config if isinstance(found_config, dict) else {}
     if not problems and not config:
         problems.append(Problem(f"{where}: {_HEAD_CONFIG} has no config.", _DAMAGED))
     prefix = f"heads.{record.get('name')}."

@@ -35,6 +35,7 @@ from madx_pipeline.adapter_model.checks import (
     weights_hash,
 )
 from madx_pipeline.adapter_model.files import (
+    ExpectedTensors,
     adapter_problems,
     expected_tensors,
     head_labels,
@@ -44,12 +45,14 @@ from madx_pipeline.adapter_model.files import (
 )
 from madx_pipeline.adapter_model.stack import (
     AdapterShape,
+    TrainableSet,
     active_stack,
     add_adapter,
     set_stack,
     train_everything,
     train_only,
     trainable_names,
+    trainable_set,
 )
 
 __all__ = [
@@ -57,7 +60,9 @@ __all__ = [
     "AdapterModel",
     "AdapterShape",
     "AdapterTrainer",
+    "ExpectedTensors",
     "InvertibleCalls",
+    "TrainableSet",
     "active_stack",
     "adapter_parameters",
     "adapter_problems",
@@ -84,5 +89,6 @@ __all__ = [
     "train_everything",
     "train_only",
     "trainable_names",
+    "trainable_set",
     "weights_hash",
 ]

@@ -13,6 +13,7 @@ from adapters.loading import AdapterLoader
 from torch import Tensor, nn
 
 from madx_pipeline.adapter_model.base import AdapterModel
+from madx_pipeline.errors import JobError
 
 _NOT_BASE = (".prompt_tuning.", ".pooler.")
 """A second name of the embeddings, and a layer that masked-LM checkpoints lack and nothing here uses."""
@@ -61,22 +62,47 @@ def count_invertible_calls(model: AdapterModel, name: str) -> Iterator[Invertibl
         handle.remove()
 
 
-def inverse_error(model: AdapterModel, name: str, input_ids: Tensor) -> float:
-    """Largest difference between real embeddings and what comes back through forward and inverse.
+def inverse_error(model: AdapterModel, name: str, input_ids: Tensor, attention_mask: Tensor | None = None) -> float:
+    """Largest difference between what the invertible adapter gets and what comes back through forward and inverse.
 
-    Absolute while values on the way stay below 1, else relative to the largest of them: float32 can do no more.
+    What it gets is taken from a real forward pass: the normalised sum of word and position embeddings, whose
+    values are ten times those of the word embeddings. The difference is absolute while values on the way stay
+    below 1, else relative to the largest of them: float32 can do no more.
 
     Args:
         model: The model.
-        name: A language adapter in it.
+        name: A language adapter in it, active and first in the stack.
         input_ids: (batch, length)
+        attention_mask: (batch, length); None for rows without padding.
+
+    Raises:
+        JobError: If the adapter's invertible part did not run.
     """
     block = _invertible(model)[name]
     with torch.no_grad():
-        embedded = model.get_input_embeddings()(input_ids)  # (batch, length, hidden)
-        there = block(embedded)
+        received = _received(model, block, input_ids=input_ids, attention_mask=attention_mask)
+        there = block(received)
         back = block(there, rev=True)
-    return float((back - embedded).abs().max() / there.abs().max().clamp(min=1.0))
+    largest = torch.stack([received.abs().max(), there.abs().max()]).max()
+    return float((back - received).abs().max() / largest.clamp(min=1.0))
+
+
+def _received(model: AdapterModel, block: nn.Module, **batch: Tensor | None) -> Tensor:
+    """What an invertible adapter gets after the embeddings, (batch, length, hidden)."""
+    found: list[Tensor] = []
+
+    def take(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        if not named.get("rev", False):
+            found.append(arguments[0])
+
+    handle = block.register_forward_pre_hook(take, with_kwargs=True)
+    try:
+        model(**batch)
+    finally:
+        handle.remove()
+    if not found:
+        raise JobError("the invertible adapter did not run in the forward pass.")
+    return found[0]
 
 
 def adapter_parameters(model: AdapterModel, name: str) -> int:

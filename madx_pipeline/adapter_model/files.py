@@ -10,7 +10,8 @@ compared afterwards.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,23 +40,34 @@ _PROBE = "probe"
 """Published adapters may have names (`to`) that cannot be added; what they are called is only text here."""
 
 
-def expected_tensors(config: Any, adapter_config: Mapping[str, Json], name: str) -> dict[str, tuple[int, ...]]:
+@dataclass(frozen=True)
+class ExpectedTensors:
+    """What an adapter consists of in a base model.
+
+    Attributes:
+        prefix: What the base model's tensors begin with (`roberta.`).
+        shapes: Name, without that prefix, to shape.
+    """
+
+    prefix: str
+    shapes: dict[str, tuple[int, ...]]
+
+
+def expected_tensors(config: Any, adapter_config: Mapping[str, Json], name: str) -> ExpectedTensors:
     """Names and shapes of the tensors that an adapter has in a base model, by adding it to one without memory.
 
     Args:
         config: The base model's transformers configuration.
         adapter_config: An adapter's config in today's format.
-        name: The name that its tensors carry.
-
-    Returns:
-        Name, without the base model's prefix, to shape.
+        name: The name that its tensors carry; any text.
     """
     with torch.device("meta"):
         probe = AutoAdapterModel.from_config(_plain(config))
-        probe.add_adapter(name, config=AdapterConfig.load(dict(adapter_config)))
-    belongs = AdapterLoader(probe).filter_func(name)
+        probe.add_adapter(_PROBE, config=AdapterConfig.load(dict(adapter_config)))
+    belongs = AdapterLoader(probe).filter_func(_PROBE)
     prefix = f"{probe.base_model_prefix}."
-    return {key.removeprefix(prefix): tuple(tensor.shape) for key, tensor in probe.state_dict().items() if belongs(key)}
+    named = {key.removeprefix(prefix): tensor for key, tensor in probe.state_dict().items() if belongs(key)}
+    return ExpectedTensors(prefix, {_rename(key, _PROBE, name): tuple(tensor.shape) for key, tensor in named.items()})
 
 
 def adapter_problems(
@@ -72,10 +84,10 @@ def adapter_problems(
     fits = all(adapter.record.get(key, base_facts[key]) == base_facts[key] for key in ("model_type", "hidden_size"))
     if not adapter.problems and fits:
         config = AutoConfig.from_pretrained(base_model) if isinstance(base_model, Path) else base_model.config
-        prefix, expected = _probe(config, adapter.config, adapter.name)
-        tensors = with_prefix_removed(adapter.tensors, prefix)
+        expected = expected_tensors(config, adapter.config, adapter.name)
+        tensors = with_prefix_removed(adapter.tensors, expected.prefix)
         shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
-        problems += tensor_problems(adapter, shapes, expected)
+        problems += tensor_problems(adapter, shapes, expected.shapes)
     return problems
 
 
@@ -188,9 +200,15 @@ def _head_problems(head: HeadFolder, where: str) -> list[Problem]:
     kind, labels = head.config.get("head_type"), head.config.get("label2id")
     if kind not in _HEAD_TYPES:
         return [Problem(f"{where}: head_type is {kind!r}; possible: {', '.join(_HEAD_TYPES)}.")]
-    if not isinstance(labels, dict) or sorted(labels.values()) != list(range(head.config.get("num_labels", 0))):
+    if not isinstance(labels, dict) or not _numbers_each_once(labels.values(), head.config.get("num_labels")):
         return [Problem(f"{where}: head_config.json has no complete label2id.")]
     return []
+
+
+def _numbers_each_once(ids: Iterable[Json], number: Json) -> bool:
+    """Whether the ids are 0 to `number` - 1, in any order; both are foreign text, of any type."""
+    found = list(ids)
+    return all(type(one) is int for one in (*found, number)) and sorted(found) == list(range(number))
 
 
 def _add_head(model: AdapterModel, head: HeadFolder, name: str, where: str) -> None:
@@ -216,18 +234,6 @@ def _plain(config: Any) -> Any:
             if key not in ("adapters", "prediction_heads", "architectures")
         }
     )
-
-
-def _probe(config: Any, adapter_config: Mapping[str, Json], name: str) -> tuple[str, dict[str, tuple[int, ...]]]:
-    """The prefix of the base model's tensors, and the adapter's tensors without it."""
-    with torch.device("meta"):
-        probe = AutoAdapterModel.from_config(_plain(config))
-        probe.add_adapter(_PROBE, config=AdapterConfig.load(dict(adapter_config)))
-    belongs = AdapterLoader(probe).filter_func(_PROBE)
-    prefix = f"{probe.base_model_prefix}."
-    named = {key.removeprefix(prefix): tensor for key, tensor in probe.state_dict().items() if belongs(key)}
-    shapes = {_rename(key, _PROBE, name): tuple(tensor.shape) for key, tensor in named.items()}
-    return prefix, shapes
 
 
 def _rename(key: str, old: str, new: str) -> str:

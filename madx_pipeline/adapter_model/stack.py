@@ -2,7 +2,7 @@
 
 Surprising: the library unfreezes whatever is in the setup it is given, leaves every head trainable, uses
 only the first adapter's inverse, and calls two stacks equal when one is the beginning of the other. So
-the trainable set and the stack are compared name by name after every change.
+the trainable set and the stack are compared name by name after every change: `trainable_set`, `set_stack`.
 """
 
 from __future__ import annotations
@@ -73,8 +73,31 @@ def add_adapter(model: AdapterModel, name: str, shape: AdapterShape, seed: int) 
         model.add_adapter(name, config=config)
 
 
-def train_only(model: AdapterModel, adapter: str, stack: Sequence[str], head: str | None = None) -> set[str]:
-    """Makes exactly one adapter (and one head) trainable, and `stack` active.
+@dataclass(frozen=True)
+class TrainableSet:
+    """The names of the parameters that train, and of those that should.
+
+    Attributes:
+        found: Parameters that require a gradient.
+        expected: All parameters of one adapter and of its head.
+    """
+
+    found: frozenset[str]
+    expected: frozenset[str]
+
+    @property
+    def exact(self) -> bool:
+        """Whether exactly the expected parameters train, and there are any."""
+        return bool(self.expected) and self.found == self.expected
+
+    @property
+    def odd(self) -> list[str]:
+        """Names that train and should not, or the other way round."""
+        return sorted(self.found ^ self.expected)
+
+
+def train_only(model: AdapterModel, adapter: str, stack: Sequence[str], head: str | None = None) -> None:
+    """Makes exactly one adapter (and one head) trainable, and `stack` active; `trainable_set` says if that is so.
 
     Args:
         model: The model, adapters and head already in it.
@@ -82,9 +105,6 @@ def train_only(model: AdapterModel, adapter: str, stack: Sequence[str], head: st
         stack: Adapters of the forward pass, language first.
         head: The prediction head that trains with it; None trains no head (language adapters: a head that
             is thrown away afterwards must not take part of the adaptation with it).
-
-    Raises:
-        CheckError: If anything else is trainable, or anything of it is not.
     """
     with _activating():
         model.train_adapter(adapter)
@@ -93,17 +113,20 @@ def train_only(model: AdapterModel, adapter: str, stack: Sequence[str], head: st
         if name != head:
             module.requires_grad_(False)
     set_stack(model, stack)
+
+
+def trainable_set(model: AdapterModel, adapter: str, head: str | None = None) -> TrainableSet:
+    """What trains, against one adapter and the head that trains with it (None: no head).
+
+    It raises nothing: whoever trains records the comparison as a check first.
+    """
     belongs = AdapterLoader(model).filter_func(adapter)
-    expected = {
+    expected = (
         name
         for name, _ in model.named_parameters()
         if belongs(name) or (head is not None and name.startswith(f"heads.{head}."))
-    }
-    found = trainable_names(model)
-    if found != expected or not expected:
-        odd = sorted(found ^ expected)
-        raise CheckError(f"the trainable set is not {adapter} alone: {len(odd)} tensors differ, {odd[:1]}")
-    return found
+    )
+    return TrainableSet(frozenset(trainable_names(model)), frozenset(expected))
 
 
 def train_everything(model: AdapterModel, head: str) -> None:

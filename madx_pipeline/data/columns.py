@@ -7,19 +7,21 @@ Surprising: `#` begins a comment in some of these files and is a token in others
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
 from madx_pipeline.data.examples import Example
 from madx_pipeline.data.formats import ColumnsFormat
-from madx_pipeline.data.text import Line, TextFile
+from madx_pipeline.data.text import Line, whole_lines
 from madx_pipeline.errors import JobError
 
 _HEAD_LINES = 1000
 """Lines that are looked at to find out the layout."""
 _SPACES = re.compile(r"[ \t]+")
+_NUMBER = re.compile(r"\d+([-.]\d+)?")
+"""Number of a word, of a range of words (`1-2`) or of a word that is not in the text (`12.1`)."""
 _DOCUMENT_MARK = "-DOCSTART-"
 
 
@@ -53,7 +55,7 @@ def read_columns(path: Path, read: ColumnsFormat) -> Iterator[Example]:
     Raises:
         JobError: If a line has too few columns or an empty one.
     """
-    lines = iter(TextFile(path))
+    lines = whole_lines(path)
     head = list(islice(lines, _HEAD_LINES))
     layout = _layout(head, read)
     if layout is None:
@@ -82,17 +84,21 @@ def read_columns(path: Path, read: ColumnsFormat) -> Iterator[Example]:
 def _layout(head: Iterable[Line], read: ColumnsFormat) -> _Layout | None:
     """The layout of a file, from its first lines; None for a file without any token."""
     texts = [text for line in head if (text := line.text.rstrip("\r\n")).strip(" \t")]
-    plain = [text for text in texts if not text.startswith("#")]
-    tabs = any("\t" in text for text in plain) if read.separator == "auto" else read.separator == "tab"
     if not texts:
         return None
-    first = (plain or texts)[0]
-    cells = first.split("\t") if tabs else _SPACES.split(first.strip(" \t"))
-    numbered = tabs and len(cells) == 5 and cells[0].isdigit()
+    plain = [text for text in texts if not text.startswith("#")] or texts
+    tabs = _mostly_tabs(plain) if read.separator == "auto" else read.separator == "tab"
+    cells = plain[0].split("\t") if tabs else _SPACES.split(plain[0].strip(" \t"))
+    numbered = tabs and len(cells) == 5 and _NUMBER.fullmatch(cells[0]) is not None
     word = (2 if numbered else 1) if read.word == "auto" else read.word
     label = (3 if numbered else len(cells)) if read.label == "auto" else read.label
     comments = numbered if read.comments == "auto" else read.comments
     return _Layout(tabs, max(len(cells), word, label), word - 1, label - 1, comments, numbered)
+
+
+def _mostly_tabs(texts: Sequence[str]) -> bool:
+    """Whether more than half of the lines have a tab: a stray one decides nothing."""
+    return 2 * sum("\t" in text for text in texts) > len(texts)
 
 
 def _token(text: str, layout: _Layout, where: str) -> tuple[str, str] | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from madx_pipeline.data.examples import Example
 from madx_pipeline.data.formats import ConlluFormat
-from madx_pipeline.data.text import TextFile
+from madx_pipeline.data.text import whole_lines
 from madx_pipeline.errors import JobError
 
 _COLUMNS = 10
@@ -29,7 +29,7 @@ class _CheckedLines:
         self.number = 0
 
     def __iter__(self) -> Iterator[str]:
-        for line in TextFile(self._path):
+        for line in whole_lines(self._path):
             self.number = line.number
             text = line.text.rstrip("\r\n")
             if text.strip() and not text.startswith("#"):

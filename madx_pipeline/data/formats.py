@@ -30,8 +30,8 @@ class ConlluFormat(Format):
 class ColumnsFormat(Format):
     """One token a line, a blank line between sentences (CoNLL-2002, CoNLL-2003, MasakhaNER, UniversalNER).
 
-    `auto` is decided by the first line that is not blank: with a tab, columns are separated by tabs;
-    five columns that start with a number are UniversalNER's (word second, label third, comments);
+    `auto` is decided by the first lines that are not blank: where most have a tab, columns are separated by
+    tabs; five columns that start with a number are UniversalNER's (word second, label third, comments);
     otherwise the word is first and the label last, and `#` is a token like any other.
     """
 

@@ -33,9 +33,29 @@ def check_scheme(labels: Iterable[str], scheme: LabelScheme, where: str) -> None
     for label in labels:
         if label != OUTSIDE and (label[:2] not in ("B-", "I-") or len(label) < 3):
             raise JobError(
-                f"{where}: the label {label} is not IOB2 (O, B-<type>, I-<type>).",
+                f'{where}: the label "{label}" is not IOB2 (O, B-<type>, I-<type>).',
                 "Is the label in another column (read: ...), or is this a task with plain labels (another card)?",
             )
+
+
+def check_begins(counts: Counter[str], where: str) -> None:
+    """Checks that entities begin with `B-`: in IOB1 they do so only next to another of their type.
+
+    Read as IOB2, such gold has no entity that starts where it should, and every system scores next to nothing.
+
+    Args:
+        counts: How often each tag occurs in a split, before the recipe's map.
+        where: Where they come from, for messages.
+
+    Raises:
+        JobError: If there are tags `I-X` and not a single `B-X`.
+    """
+    inside = sum(count for tag, count in counts.items() if tag.startswith("I-"))
+    if inside and not any(tag.startswith("B-") for tag in counts):
+        raise JobError(
+            f"{where} looks like IOB1: {inside} tags I-<type> and no B-<type>.",
+            "Convert it to IOB2, where every entity begins with B-<type>.",
+        )
 
 
 def mapped(labels: Sequence[str], scheme: LabelScheme, names: Mapping[str, str]) -> list[str]:

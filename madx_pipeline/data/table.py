@@ -1,7 +1,8 @@
 """Labelled texts from tables: TSV, CSV and JSON lines, with or without a header, with or without quoting.
 
 Whether quotes are marks or text cannot be told from a file: in a TSV without quoting, a single `"` at the
-beginning of a cell would swallow rows. So it is an option, and a reader that stumbles says so.
+beginning of a cell would swallow rows. So it is an option, and a reader that stumbles says so. In a TSV a row
+is a line, whatever the quotes say; a cell of several lines is something for CSV.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from madx_pipeline.data.examples import Example
 from madx_pipeline.data.formats import TableFormat
-from madx_pipeline.data.text import TextFile, decoded_lines
+from madx_pipeline.data.text import whole_lines
 from madx_pipeline.errors import JobError, suggestion
 from madx_pipeline.stage import Json
 
@@ -47,27 +48,37 @@ def _separator_by_name(path: Path) -> str:
 
 def _cell_rows(path: Path, read: TableFormat, separator: str) -> Iterator[tuple[str, str, str]]:
     """Place, text and label of each row of a TSV or CSV file."""
+    width: int | None = None
+    text = label = 0
+    for where, row in _rows(path, read, separator):
+        if width is None:
+            width = len(row)
+            text, label = (_column(column, row, read, path) for column in (read.text, read.label))
+            if read.header:
+                continue
+        if not row:
+            continue
+        if len(row) != width:
+            raise JobError(f"{where}: {len(row)} columns, where {width} are expected.", _quoting_hint(read))
+        yield where, row[text], row[label]
+
+
+def _rows(path: Path, read: TableFormat, separator: str) -> Iterator[tuple[str, list[str]]]:
+    """Place and cells of each row, blank ones included."""
     rows = csv.reader(
-        decoded_lines(path),
+        (line.text for line in whole_lines(path)),
         delimiter="\t" if separator == "tab" else ",",
         quoting=csv.QUOTE_MINIMAL if read.quoting else csv.QUOTE_NONE,
         strict=True,
     )
-    width: int | None = None
-    text = label = 0
+    first = 1
     try:
         for row in rows:
-            if width is None:
-                width = len(row)
-                text, label = (_column(column, row, read, path) for column in (read.text, read.label))
-                if read.header:
-                    continue
-            if not row:
-                continue
-            where = f"{path}, line {rows.line_num}"
-            if len(row) != width:
-                raise JobError(f"{where}: {len(row)} columns, where {width} are expected.", _quoting_hint(read))
-            yield where, row[text], row[label]
+            where = f"{path}, line {first}"
+            if separator == "tab" and rows.line_num > first:
+                raise JobError(f"{where}: a quote opens a cell that ends on line {rows.line_num}.", _quoting_hint(read))
+            yield where, row
+            first = rows.line_num + 1
     except csv.Error as error:
         raise JobError(f"{path}, line {rows.line_num}: {error}.", _quoting_hint(read)) from error
 
@@ -99,7 +110,7 @@ def _quoting_hint(read: TableFormat) -> str:
 
 def _json_rows(path: Path, read: TableFormat) -> Iterator[tuple[str, str, str]]:
     """Place, text and label of each row of a JSON lines file."""
-    for line in TextFile(path):
+    for line in whole_lines(path):
         if not line.text.strip():
             continue
         where = f"{path}, line {line.number}"

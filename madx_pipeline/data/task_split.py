@@ -10,7 +10,7 @@ from pathlib import Path
 
 from madx_pipeline.data.cleaning import BATCH_LINES, nfc
 from madx_pipeline.data.examples import Example
-from madx_pipeline.data.labels import check_scheme, mapped, orphans
+from madx_pipeline.data.labels import check_begins, check_scheme, mapped, orphans
 from madx_pipeline.data.sources import TaskSource
 from madx_pipeline.errors import JobError
 from madx_pipeline.stage import Json
@@ -25,11 +25,13 @@ class TaskSplit:
         labels: How often each label occurs.
         counts: `empty` (examples dropped because nothing is in them), `normalised` (strings changed to
             NFC), `orphans` (tags `I-X` that continue nothing; kept), `mapped` (labels the map changed).
+        tags: How often each label occurs as the data has it, before the map.
     """
 
     examples: list[Example] = field(default_factory=list)
     labels: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
+    tags: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def read(cls, examples: Iterable[Example], source: TaskSource, where: str, most: int | None) -> TaskSplit:
@@ -42,14 +44,22 @@ class TaskSplit:
             most: Examples kept at most, evenly spaced; None keeps all.
 
         Raises:
-            JobError: If there is no example, or a label is not written in the task's scheme.
+            JobError: If there is no example, or the labels are not written in the task's scheme.
         """
         split = cls()
         for example in _evenly([example for example in examples if split._has_content(example)], most):
             split._add(example, source, where)
         if not split.examples:
             raise JobError(f"{where} has no examples.", "Is it the right file, and read the right way (read: ...)?")
+        if source.label_scheme == "iob2":
+            check_begins(split.tags, where)
         return split
+
+    @property
+    def orphan_share(self) -> float:
+        """Share of the entities (0 to 1) that begin with a tag `I-X`; 0 where there are none."""
+        begun = sum(count for label, count in self.labels.items() if label.startswith("B-"))
+        return self.counts["orphans"] / max(begun + self.counts["orphans"], 1)
 
     def facts(self, source: TaskSource) -> dict[str, Json]:
         """What the artifact says of this split."""
@@ -85,6 +95,7 @@ class TaskSplit:
         if source.label_scheme == "iob2":
             self.counts["orphans"] += orphans(labels)
         self.counts["mapped"] += sum(ours != theirs for ours, theirs in zip(labels, example.labels, strict=True))
+        self.tags.update(example.labels)
         self.labels.update(labels)
         self.examples.append(Example([nfc(string, self.counts) for string in example.strings], labels))
 

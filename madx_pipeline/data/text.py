@@ -29,6 +29,8 @@ _MAGIC = {
     b"\x7fELF": "a program",
 }
 _GZIP = b"\x1f\x8b"
+_LONGEST = 1 << 24
+"""Bytes of a line that are kept, where the reader does not say."""
 _SAMPLE_BYTES = 1 << 16
 """Bytes that the guess at an encoding looks at."""
 _ENCODINGS = (
@@ -57,7 +59,7 @@ class TextFile:
         longest: Bytes of a line that are kept; of a longer line the rest is checked and dropped.
     """
 
-    def __init__(self, path: Path, longest: int = 1 << 24) -> None:
+    def __init__(self, path: Path, longest: int = _LONGEST) -> None:
         self.path = path
         self.size = path.stat().st_size
         """Bytes on disk."""
@@ -175,10 +177,16 @@ def check_unchanged(path: Path, sha256: str) -> None:
         raise JobError(f"{path} has changed since this run was planned.", "Run again: the new content is then used.")
 
 
-def decoded_lines(path: Path) -> Iterator[str]:
-    """The lines of a small text file with their line ends, for the readers of labelled formats.
+def whole_lines(path: Path) -> Iterator[Line]:
+    """The lines of a text file, none of them cut, for the readers of labelled formats.
 
     Raises:
-        JobError: If the file is no UTF-8 text.
+        JobError: If the file is no UTF-8 text, or a line is too long to be kept.
     """
-    return (line.text for line in TextFile(path))
+    for line in TextFile(path, _LONGEST):
+        if line.cut:
+            raise JobError(
+                f"{path}, line {line.number}: more than {_LONGEST >> 20} MiB in one line, too much for labelled data.",
+                "Is it the right file? Each line is an example or a word of one.",
+            )
+        yield line

@@ -24,7 +24,6 @@ from madx_pipeline.miniature.world import World
 MAX_LENGTH = 128
 """Tokens of the longest row, special tokens included. The longest document has fewer."""
 
-STEPS = 1200
 BATCH = 32
 """Documents of a step, about 900 tokens; with 64 the loss after the same computation is much higher."""
 
@@ -41,9 +40,7 @@ Progress = Callable[[int, int, float], None]
 """Called with steps done, steps in all, and the loss (nats a masked token, running mean)."""
 
 
-def pretrain(
-    world_seed: int, folder: Path, checkpoints: Path, progress: Progress, *, steps: int = STEPS
-) -> dict[str, Any]:
+def pretrain(world_seed: int, folder: Path, checkpoints: Path, progress: Progress, *, steps: int) -> dict[str, Any]:
     """Makes the base model of a world.
 
     Args:

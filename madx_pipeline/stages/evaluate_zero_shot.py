@@ -56,11 +56,13 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     encoded = _encoded(inputs, params, kind, examples, labels)
     if len(stack) > 1:
         checks.check_language_adapter_counts(model, kind, encoded, stack, out)
+        _check_swap(inputs, model, encoded, stack, out)
     answers = predict(model, kind, encoded, params.per_device_eval_batch_size, out.progress)
     predicted = kind.decode(encoded, answers, dict(enumerate(labels)))
     _check_complete(kind, examples, predicted, out)
     _write(inputs, kind, examples, predicted, out)
     out.describe(**encoded.counts)
+    out.facts["warnings"] += _cut(encoded)
 
 
 def _loaded(inputs: Inputs) -> tuple[AdapterModel, tuple[str, ...], str]:
@@ -82,6 +84,22 @@ def _loaded(inputs: Inputs) -> tuple[AdapterModel, tuple[str, ...], str]:
     adapter_model.load_task_adapter(model, tuned.path / "adapter", name, base.facts)
     adapter_model.set_stack(model, stack)
     return model, tuple(stack), name
+
+
+def _check_swap(inputs: Inputs, model: AdapterModel, encoded: Encoded, stack: Sequence[str], out: Workspace) -> None:
+    """Where the task adapter was trained on another language adapter: exchanging the two must change the logits."""
+    from madx_pipeline.adapter_model import language_adapter_name, load_language_adapter
+    from madx_pipeline.tasks import checks, task_type
+
+    source = inputs.get("source_language_adapter")
+    if source is None:
+        return
+    name = language_adapter_name(source.facts["language"])
+    load_language_adapter(model, source.path / "adapter", name, inputs["base_model"].facts)
+    kind = task_type(inputs["task_data"].facts["task_type"])
+    checks.check_swapping_counts(model, kind, encoded, (stack, (name, *stack[1:])), out)
+    model.delete_adapter(name)
+    checks.check_stack(model, stack, out, "active_stack_after_swapping")
 
 
 def _encoded(
@@ -130,6 +148,19 @@ def _write(
         language_adapter=None if language is None else language.facts["language"],
         trained_on=tuned.facts["trained_on"],
     )
+
+
+def _cut(encoded: Encoded) -> list[str]:
+    """What a reader must know about inputs of which the model saw only a part."""
+    counts = encoded.counts
+    notes = []
+    if counts.get("texts_truncated"):
+        notes.append(f"{counts['texts_truncated']} of {encoded.examples} texts were too long and cut at the end.")
+    if counts.get("words_shortened"):
+        split = f"sentences split into windows: {counts['sentences_split']}"
+        words = f"{counts['words_shortened']} of {counts['words']} words were longer than a row"
+        notes.append(f"{words} and kept only their first pieces ({split}).")
+    return notes
 
 
 def _write_lines(path: Path, lines: Iterable[Json]) -> None:

@@ -33,6 +33,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     checks.check_all_trainable(model, out)
     result = learning.learn(model, task, params, seed, out)
     learning.check_beats_majority(task, result, out)
+    learning.check_finds_entities(task, result, out)
     adapter_model.save_task_model(model, out.path / "model")
     learning.describe(task, result, out)
     parameters = sum(parameter.numel() for parameter in model.parameters())

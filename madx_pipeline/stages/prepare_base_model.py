@@ -36,7 +36,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     elif "id" in source:
         facts = _from_hub(str(source["id"]), source.get("revision"), out)
     else:
-        facts = _from_folder(Path(inputs.locations["path"]), source["path_sha256"], out)
+        facts = _from_folder(Path(inputs.locations["path"]), source, out)
     out.describe(**_described(out.path / "model"), **facts)
 
 
@@ -70,12 +70,13 @@ def _from_hub(name: str, revision: str | None, out: Workspace) -> dict[str, Json
     return _facts(name, commit)
 
 
-def _from_folder(folder: Path, hashes: Mapping[str, str], out: Workspace) -> dict[str, Json]:
+def _from_folder(folder: Path, source: Mapping[str, Json], out: Workspace) -> dict[str, Json]:
+    """The name is the planned one, part of the fingerprint: where the folder lies now changes nothing."""
     from madx_pipeline.base_model_files import check_hashes
 
-    check_hashes(folder, hashes)
+    check_hashes(folder, source["path_sha256"])
     _convert(folder, str(folder), out)
-    return _facts(folder.name, None)
+    return _facts(str(source["name"]), None)
 
 
 def _facts(name: str, revision: str | None) -> dict[str, Json]:

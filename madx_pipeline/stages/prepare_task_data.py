@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
+MANY_ORPHANS = 0.05
+"""Share of entities that begin with I- from which a soft check warns; published IOB2 data has below 0.01."""
+
 
 class Params(StageParams):
     """How much of the labelled data is used."""
@@ -61,6 +64,8 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
         origin=f"{source.card}: {origin}{revision}",
         **_measured(splits, source, inputs),
     )
+    if source.label_scheme == "iob2":
+        _check_iob2(splits, out)
 
 
 def _read(source: TaskSource, inputs: Inputs, params: Params) -> dict[Split, TaskSplit]:
@@ -77,6 +82,14 @@ def _read(source: TaskSource, inputs: Inputs, params: Params) -> dict[Split, Tas
             labelled(source, split, inputs.locations, seed), source, where, params.max_examples
         )
     return splits
+
+
+def _check_iob2(splits: Mapping[Split, TaskSplit], out: Workspace) -> None:
+    """Warns where many entities begin with I-: such a file is probably IOB1 with some neighbours in it."""
+    worst = max(splits, key=lambda name: splits[name].orphan_share)
+    share = splits[worst].orphan_share
+    detail = f"{share:.1%} of the entities in {worst} begin with I-; in IOB2 every entity begins with B-."
+    out.check("labels_are_iob2", share < MANY_ORPHANS, round(share, 6), detail, hard=False)
 
 
 def _labels(splits: Mapping[Split, TaskSplit], source: TaskSource, inputs: Inputs) -> list[str]:

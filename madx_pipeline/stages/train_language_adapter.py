@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 VERSION = 1
 
 _INVERSE_TOLERANCE = 1e-5
+"""About a hundred times the rounding of float32, as a few matrix products add up; a wrong inverse gives 0.1 or more."""
+
 _RELOADED_TOLERANCE = 1e-4
 """Nats; the saved adapter, loaded into a fresh model, must give the loss that was measured in training."""
 
@@ -83,14 +85,13 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
 
 
 def _rows(inputs: Inputs, params: Params, out: Workspace) -> tuple[MaskedRows, list[Batch], int]:
-    from transformers import AutoTokenizer
-
     from madx_pipeline.corpus_rows import CorpusRows, RowShape
     from madx_pipeline.masked_lm import MaskedRows, held_out_batches
     from madx_pipeline.masking import masking_for
+    from madx_pipeline.tokenizer import load_tokenizer
 
     base, corpus = inputs["base_model"], inputs["corpus"]
-    tokenizer = AutoTokenizer.from_pretrained(base.path / "model", local_files_only=True)
+    tokenizer = load_tokenizer(base.path / "model")
     length = min(params.max_length, base.facts["max_length"])
     if length < params.max_length:
         out.log.info("rows have at most %d tokens: more does not fit into the base model", length)
@@ -133,7 +134,14 @@ def _language_model(base: Artifact, batch: Batch, out: Workspace) -> AdapterMode
 def _train(
     model: AdapterModel, name: str, data: tuple[MaskedRows, list[Batch], int], params: Params, out: Workspace
 ) -> TrainingResult:
-    from madx_pipeline.adapter_model import AdapterShape, add_adapter, head_hash, train_only, weights_hash
+    from madx_pipeline.adapter_model import (
+        AdapterShape,
+        add_adapter,
+        head_hash,
+        train_only,
+        trainable_set,
+        weights_hash,
+    )
     from madx_pipeline.masked_lm import masked_lm_loss, pad
     from madx_pipeline.training import Training, train
 
@@ -141,12 +149,14 @@ def _train(
     invertible = {"inv_adapter", "inv_adapter_reduction_factor"} if params.inv_adapter else set()
     shape: dict[str, Any] = params.model_dump(include={"reduction_factor", "leave_out", "non_linearity", *invertible})
     add_adapter(model, name, AdapterShape("seq_bn", **shape), params.seed)
-    trainable = train_only(model, name, [name])
+    train_only(model, name, [name])
+    trains = trainable_set(model, name)
     out.check(
         "trainable_set",
-        True,
-        len(trainable),
-        "Exactly the language adapter's tensors train: neither the base model's nor the prediction head's.",
+        trains.exact,
+        len(trains.found),
+        "Tensors that train: exactly the language adapter's, neither the base model's nor the prediction head's;"
+        f" wrong tensors: {', '.join(trains.odd[:3]) or 'none'}.",
     )
     training = Training(
         examples=rows,
@@ -208,12 +218,14 @@ def _check_saved(base: Artifact, name: str, batches: list[Batch], measured: floa
         f"{calls.forward} / {calls.inverse}",
         "The invertible adapter runs after the embeddings, and its inverse before the output embeddings.",
     )
-    error = adapter_model.inverse_error(model, name, batches[0]["input_ids"].to(model.device))
+    rows = {part: batches[0][part].to(model.device) for part in ("input_ids", "attention_mask")}
+    error = adapter_model.inverse_error(model, name, **rows)
     out.check(
         "inverse_undoes_forward",
         error <= _INVERSE_TOLERANCE,
         error,
-        "Largest difference between embeddings and what comes back through the invertible adapter and its inverse.",
+        "Largest difference between what the invertible adapter gets in a forward pass and what its inverse gives"
+        " back; relative to the largest value on the way if that is above 1.",
     )
 
 

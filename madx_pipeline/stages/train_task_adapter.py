@@ -57,6 +57,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     checks.check_stack(model, stack, out, "active_stack_after_training")
     checks.check_unchanged(model, frozen, out)
     learning.check_beats_majority(task, result, out)
+    learning.check_finds_entities(task, result, out)
     if languages:
         checks.check_language_adapter_counts(model, task.kind, task.validation, stack, out)
     adapter_model.save_adapter(model, name, out.path / "adapter", with_head=True)

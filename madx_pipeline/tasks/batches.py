@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,27 +15,11 @@ import torch
 from madx_pipeline.errors import JobError
 from madx_pipeline.stage import Artifact
 from madx_pipeline.tasks import Encoded, Row, TaskType
+from madx_pipeline.tokenizer import load_tokenizer as load_tokenizer
+from madx_pipeline.tokenizer import without_special
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerFast
-
-
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """The fast tokenizer of a base model (a slow one does not know which piece belongs to which word).
-
-    Raises:
-        JobError: If it is a slow one, or has no unknown token (which stands for words without pieces).
-    """
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(str(folder.resolve()), local_files_only=True)
-    if not tokenizer.is_fast:
-        raise JobError(f"{type(tokenizer).__name__} is not a fast tokenizer.", "Choose a base model that has one.")
-    if tokenizer.unk_token_id is None:
-        raise JobError(
-            f"{type(tokenizer).__name__} has no unknown token.", "Choose a base model whose tokenizer has one."
-        )
-    return tokenizer
 
 
 def row_length(max_length: int, base_model: Artifact) -> int:
@@ -87,10 +70,7 @@ class Frame:
 def text_pieces(text: str | list[str], tokenizer: PreTrainedTokenizerFast) -> BatchEncoding:
     """The word pieces of a text or of a list of words, without special tokens, none of them left out.
 
-    Whatever in the text spells a special token becomes the unknown token. `</s>` in the middle of a
-    sentence would end it for the model, and `<pad>` would shift the positions of XLM-R, which counts
-    them by comparing with the padding id. (The tokenizer's `split_special_tokens` does not prevent this:
-    a unigram vocabulary holds them as ordinary pieces as well.)
+    Whatever in the text spells a special token becomes the unknown token.
     """
     found = tokenizer(
         text,
@@ -98,9 +78,7 @@ def text_pieces(text: str | list[str], tokenizer: PreTrainedTokenizerFast) -> Ba
         add_special_tokens=False,
         verbose=False,
     )
-    special = set(tokenizer.all_special_ids)
-    if not special.isdisjoint(found["input_ids"]):
-        found["input_ids"] = [tokenizer.unk_token_id if piece in special else piece for piece in found["input_ids"]]
+    found["input_ids"] = without_special(found["input_ids"], set(tokenizer.all_special_ids), tokenizer.unk_token_id)
     return found
 
 

@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from madx_pipeline.adapter_model import AdapterModel, active_stack, set_stack, trainable_names, weights_hash
+from madx_pipeline.adapter_model import (
+    AdapterModel,
+    active_stack,
+    set_stack,
+    trainable_names,
+    trainable_set,
+    weights_hash,
+)
 from madx_pipeline.stage import Workspace
 from madx_pipeline.tasks import Encoded, TaskType
 from madx_pipeline.tasks.batches import logits
@@ -32,12 +39,11 @@ def check_stack(model: AdapterModel, intended: Sequence[str], out: Workspace, na
 
 def check_trainable(model: AdapterModel, adapter: str, out: Workspace) -> None:
     """The trainable parameters are those of one adapter and of its head, and all of them."""
-    own = {name for name, _ in model.named_parameters() if f".{adapter}." in name}
-    found = trainable_names(model)
-    odd = sorted(found ^ own)
+    trains = trainable_set(model, adapter, head=adapter)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    detail = f"Trainable parameters, all of {adapter} and its head; wrong tensors: {', '.join(odd[:3]) or 'none'}."
-    out.check("trainable_set", not odd and bool(own), trained, detail)
+    wrong = ", ".join(trains.odd[:3]) or "none"
+    detail = f"Trainable parameters, all of {adapter} and its head; wrong tensors: {wrong}."
+    out.check("trainable_set", trains.exact, trained, detail)
 
 
 def check_all_trainable(model: AdapterModel, out: Workspace) -> None:
@@ -74,12 +80,37 @@ def check_language_adapter_counts(
         stack: Language adapter, then task adapter.
         out: Where the answer goes.
     """
-    rows = encoded.rows[:_PROBE_ROWS]
-    with torch.inference_mode():
-        with_language = logits(model, kind, rows)
-        set_stack(model, stack[1:])
-        without = logits(model, kind, rows)
-    set_stack(model, stack)
-    difference = float((with_language - without).abs().max())
+    difference = _change(model, kind, encoded, (stack, stack[1:]))
     detail = f"Largest change of a logit when {stack[0]} is taken out of the stack."
     out.check("language_adapter_changes_logits", difference > _NOTICEABLE, difference, detail)
+
+
+def check_swapping_counts(
+    model: AdapterModel, kind: TaskType, encoded: Encoded, stacks: tuple[Sequence[str], Sequence[str]], out: Workspace
+) -> None:
+    """With another language's adapter under the same task adapter the logits are others: the swap takes effect.
+
+    Args:
+        model: The model; the first stack is active before and after.
+        kind: Type of the task.
+        encoded: Rows to compare on; the first few are used.
+        stacks: The stack that is evaluated, and the one of the source language.
+        out: Where the answer goes.
+    """
+    difference = _change(model, kind, encoded, stacks)
+    detail = f"Largest change of a logit when {stacks[0][0]} takes the place of {stacks[1][0]}."
+    out.check("swapping_language_adapter_changes_logits", difference > _NOTICEABLE, difference, detail)
+
+
+def _change(
+    model: AdapterModel, kind: TaskType, encoded: Encoded, stacks: tuple[Sequence[str], Sequence[str]]
+) -> float:
+    """Largest difference of a logit between two stacks on the same rows; the first is active afterwards."""
+    rows = encoded.rows[:_PROBE_ROWS]
+    active, other = stacks
+    with torch.inference_mode():
+        one = logits(model, kind, rows)
+        set_stack(model, other)
+        two = logits(model, kind, rows)
+    set_stack(model, active)
+    return float((one - two).abs().max())

@@ -21,6 +21,10 @@ from madx_pipeline.tasks.examples import check_labels, majority_label, majority_
 from madx_pipeline.tasks.params import TaskTrainingParams
 from madx_pipeline.training import FixedExamples, Training, TrainingResult, steps_for_epochs, train
 
+_SPAN_F1 = "span_f1"
+_SPAN_F1_FLOOR = 0.2
+"""Ours: far below what any usable tagger reaches in the language it was trained on, far above a few lucky spans."""
+
 
 @dataclass(frozen=True)
 class SourceTask:
@@ -140,6 +144,15 @@ def check_beats_majority(task: SourceTask, result: TrainingResult, out: Workspac
         reached,
         f'{task.metric} on the source validation set against {task.majority:.4f} for always "{task.majority_label}".',
     )
+
+
+def check_finds_entities(task: SourceTask, result: TrainingResult, out: Workspace) -> None:
+    """Warns if hardly any entity is found: the majority baseline of spans is 0, so that one hit would beat it."""
+    if task.metric != _SPAN_F1:
+        return
+    reached = result.best[_SPAN_F1]
+    detail = f"span_f1 on the source validation set; below {_SPAN_F1_FLOOR} the task is hardly learnt."
+    out.check("finds_entities_on_source_validation", reached >= _SPAN_F1_FLOOR, reached, detail, hard=False)
 
 
 def describe(task: SourceTask, result: TrainingResult, out: Workspace) -> None:

@@ -169,7 +169,7 @@ def test_tags_that_continue_nothing_are_kept_and_counted(tasks: Tasks, english: 
 
 
 def test_a_tag_outside_the_scheme_is_an_error(tasks: Tasks, english: Workspace) -> None:
-    with pytest.raises(JobError, match=r'mine in "sw", test \(sw-test\.tsv\): the label PER is not IOB2'):
+    with pytest.raises(JobError, match=r'mine in "sw", test \(sw-test\.tsv\): the label "PER" is not IOB2'):
         tasks.of_files("conll", "sw", {"test": "Juma PER\n"}, english)
 
 

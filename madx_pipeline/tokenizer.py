@@ -1,0 +1,57 @@
+"""The base model's tokenizer: loaded in one way everywhere, and kept from reading special tokens in text.
+
+Surprising: transformers 4.57 takes every vocabulary of more than 100,000 pieces that it saved itself (XLM-R,
+mBERT) for one of Mistral's and warns of a wrong pattern; `fix_mistral_regex=False` says that nothing is to be
+changed, and the warning is not given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from madx_pipeline.errors import JobError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The fast tokenizer of a base model (a slow one does not know which piece belongs to which word).
+
+    Nothing is fetched and no foreign code runs.
+
+    Raises:
+        JobError: If it is a slow one, or has no unknown token (which stands for words without pieces, and for
+            special tokens spelt out in a text).
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(
+        str(folder.resolve()), use_fast=True, local_files_only=True, trust_remote_code=False, fix_mistral_regex=False
+    )
+    tokenizer.init_kwargs.pop("fix_mistral_regex", None)  # else it is saved, as if the tokenizer had such an option
+    kind = type(tokenizer).__name__
+    if not tokenizer.is_fast:
+        raise JobError(
+            f"{kind} is not a fast tokenizer.", "Save it with a current transformers, so that it has a tokenizer.json."
+        )
+    if tokenizer.unk_token_id is None:
+        raise JobError(f"{kind} has no unknown token.", "Choose a base model whose tokenizer has one.")
+    return tokenizer
+
+
+def without_special(pieces: Sequence[int], special: Collection[int], unknown: int) -> list[int]:
+    """The pieces of a text, the unknown token in place of each special one.
+
+    `</s>` in the middle of a sentence would end it for the model, and `<pad>` would shift the positions of
+    XLM-R, which counts them by comparing with the padding id. (The tokenizer's `split_special_tokens` does
+    not prevent this: a unigram vocabulary holds them as ordinary pieces as well.)
+
+    Args:
+        pieces: Ids, made without adding special tokens.
+        special: Ids of the special tokens.
+        unknown: Id of the unknown token.
+    """
+    return [unknown if piece in special else piece for piece in pieces]
