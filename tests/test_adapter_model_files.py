@@ -145,6 +145,8 @@ def test_a_task_adapter_with_a_broken_head_is_refused_whole(saved: Saved, tmp_pa
     for broken, message in [
         ({"label2id": {"A": 0, "B": 2}}, "no complete label2id"),
         ({"head_type": "masked_lm"}, "head_type is 'masked_lm'; possible: tagging, classification"),
+        ({"label2id": {"A": "x", "B": 1}}, "no complete label2id"),
+        ({"num_labels": "3"}, "no complete label2id"),
         ({"num_labels": 2, "label2id": {"A": 0, "B": 1}}, "the head's weights do not fit head_config.json"),
     ]:
         head.write_text(json.dumps(whole | {"config": whole["config"] | broken}))
@@ -366,12 +368,60 @@ def test_leave_out_that_disagrees_with_the_weights_is_refused_either_way(tmp_pat
         ("architecture", "lora"),
         ("leave_out", ["last"]),
         ("phm_layer", True),
+        ("dropout", "x"),
+        ("dropout", None),
+        ("dropout", -0.5),
+        ("dropout", True),
+        ("scaling", True),
+        ("stochastic_depth", False),
+        ("non_linearity", ["gelu"]),
+        ("non_linearity", None),
+        ("reduction_factor", None),
+        ("leave_out", False),
+        ("inv_adapter", ["nice"]),
+        ("inv_adapter_reduction_factor", "2"),
     ],
 )
 def test_a_value_that_is_not_understood_is_refused(saved: Saved, key: str, value: Any) -> None:
     saved.edit_config(lambda record: record["config"].update({key: value}))
     (message,) = saved.messages()
     assert message.startswith(f"AdapterHub/x: adapter_config.json has {key}={value!r}; possible: ")
+
+
+def test_an_activation_that_is_not_text_is_refused_in_files_without_a_version_too(saved: Saved) -> None:
+    def age(record: dict[str, Any]) -> None:
+        del record["version"]
+        record["config"]["non_linearity"] = ["gelu"]
+
+    saved.edit_config(age)
+    (message,) = saved.messages()
+    assert message.startswith("AdapterHub/x: adapter_config.json has non_linearity=['gelu']; possible: relu, gelu")
+
+
+@pytest.mark.parametrize("key", ["non_linearity", "reduction_factor"])
+def test_a_key_without_which_nothing_can_be_built_is_missed(saved: Saved, key: str) -> None:
+    saved.edit_config(lambda record: record["config"].pop(key))
+    (message,) = saved.messages()
+    assert message.startswith(f"AdapterHub/x: adapter_config.json has no {key}; possible: ")
+
+
+@pytest.mark.parametrize("change", [{"inv_adapter_reduction_factor": None}, {}])
+def test_an_invertible_adapter_without_a_size_is_refused(saved: Saved, change: dict[str, Any]) -> None:
+    def without_size(record: dict[str, Any]) -> None:
+        del record["config"]["inv_adapter_reduction_factor"]
+        record["config"].update(change)
+
+    saved.edit_config(without_size)
+    assert saved.messages() == [
+        "AdapterHub/x: adapter_config.json has inv_adapter='nice' and no inv_adapter_reduction_factor; "
+        "possible: a number above 0."
+    ]
+
+
+def test_a_factor_per_layer_that_forgets_a_layer_is_refused(saved: Saved) -> None:
+    saved.edit_config(lambda record: record["config"].update(reduction_factor={"0": 2, "1": 2}))
+    (message,) = saved.messages()
+    assert message == "AdapterHub/x: adapter_config.json gives no reduction_factor for some layer, and no default."
 
 
 @pytest.mark.parametrize("flag", ["original_ln_before", "ln_after", "residual_before_ln", "mh_adapter"])

@@ -14,6 +14,11 @@ def test_an_unknown_name_stays_as_it_is() -> None:
     assert languages_seen("me/my-model") is None
 
 
+def test_models_of_a_type_that_is_not_supported_are_not_offered_by_name() -> None:
+    assert not is_known("roberta-base")
+    assert not is_known("FacebookAI/roberta-large")
+
+
 def test_xlmr_has_seen_100_languages_and_mbert_104() -> None:
     xlmr, mbert = languages_seen("xlm-roberta-base"), languages_seen("google-bert/bert-base-multilingual-cased")
     assert xlmr is not None

@@ -21,6 +21,7 @@ from madx_pipeline.adapter_model import (
     set_stack,
 )
 from madx_pipeline.corpus_rows import CorpusRows, RowShape
+from madx_pipeline.errors import JobError
 from madx_pipeline.masked_lm import Batch, MaskedRows, held_out_batches, masked_lm_loss, pad
 from madx_pipeline.masking import IGNORED, masking_for
 from tests.model_builders import MODEL_TYPES, corpus_of, random_ids, save_tiny_base, tiny_tokenizer
@@ -60,6 +61,15 @@ def test_without_adapter_the_loss_is_the_plain_masked_lm_loss_bit_for_bit(tmp_pa
     for batch in batches(tmp_path / "corpus"):
         with torch.no_grad():
             assert torch.equal(ours(**batch, return_dict=True).loss, plain(**batch).loss)
+
+
+def test_batches_without_anything_masked_count_for_nothing_and_alone_are_an_error(tmp_path: Path) -> None:
+    save_tiny_base(tmp_path)
+    model, found = load_language_model(tmp_path, "tiny"), batches(tmp_path / "corpus")
+    nothing = found[0] | {"labels": torch.full_like(found[0]["labels"], IGNORED)}
+    assert masked_lm_loss(model, [nothing, *found]) == masked_lm_loss(model, found)
+    with pytest.raises(JobError, match="no token of the held-out text is masked"):
+        masked_lm_loss(model, [nothing])
 
 
 @pytest.mark.parametrize("model_type", ["xlm-roberta", "bert"])

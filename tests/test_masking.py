@@ -70,6 +70,13 @@ def test_unknown_tokens_are_chosen_only_where_there_is_nothing_else() -> None:
         assert (mask_row(alone, how, np.random.default_rng(seed))[1] != IGNORED).any()
 
 
+def test_a_row_of_special_tokens_alone_still_has_something_to_predict() -> None:
+    for row in (np.array([END]), np.array([START, PAD, END])):
+        for share in (0.0, 1.0):
+            _, labels = mask_row(row, masking(whole_word_share=share), np.random.default_rng(0))
+            assert (labels != IGNORED).any()
+
+
 def test_whole_words_are_chosen_with_all_their_pieces_or_not_at_all() -> None:
     how = masking(whole_word_share=1.0)
     ids, _, labels = spread(how)

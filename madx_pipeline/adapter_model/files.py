@@ -84,7 +84,11 @@ def adapter_problems(
     fits = all(adapter.record.get(key, base_facts[key]) == base_facts[key] for key in ("model_type", "hidden_size"))
     if not adapter.problems and fits:
         config = AutoConfig.from_pretrained(base_model) if isinstance(base_model, Path) else base_model.config
-        expected = expected_tensors(config, adapter.config, adapter.name)
+        try:
+            expected = expected_tensors(config, adapter.config, adapter.name)
+        except KeyError:  # the library's answer to a layer that a mapping of factors leaves out
+            found = "adapter_config.json gives no reduction_factor for some layer, and no default"
+            return [*problems, Problem(f"{adapter.where}: {found}.", "Fetch or save the adapter again.")]
         tensors = with_prefix_removed(adapter.tensors, expected.prefix)
         shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
         problems += tensor_problems(adapter, shapes, expected.shapes)

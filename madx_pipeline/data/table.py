@@ -51,20 +51,20 @@ def _cell_rows(path: Path, read: TableFormat, separator: str) -> Iterator[tuple[
     width: int | None = None
     text = label = 0
     for where, row in _rows(path, read, separator):
+        if not row:
+            continue
         if width is None:
             width = len(row)
             text, label = (_column(column, row, read, path) for column in (read.text, read.label))
             if read.header:
                 continue
-        if not row:
-            continue
         if len(row) != width:
             raise JobError(f"{where}: {len(row)} columns, where {width} are expected.", _quoting_hint(read))
         yield where, row[text], row[label]
 
 
 def _rows(path: Path, read: TableFormat, separator: str) -> Iterator[tuple[str, list[str]]]:
-    """Place and cells of each row, blank ones included."""
+    """Place and cells of each row; a blank line is a row without cells."""
     rows = csv.reader(
         (line.text for line in whole_lines(path)),
         delimiter="\t" if separator == "tab" else ",",

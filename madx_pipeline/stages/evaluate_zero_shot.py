@@ -61,8 +61,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     predicted = kind.decode(encoded, answers, dict(enumerate(labels)))
     _check_complete(kind, examples, predicted, out)
     _write(inputs, kind, examples, predicted, out)
-    out.describe(**encoded.counts)
-    out.facts["warnings"] += _cut(encoded)
+    out.describe(**encoded.counts, warnings=[*out.facts["warnings"], *_cut(encoded)])
 
 
 def _loaded(inputs: Inputs) -> tuple[AdapterModel, tuple[str, ...], str]:
@@ -106,7 +105,8 @@ def _encoded(
     inputs: Inputs, params: Params, kind: TaskType, examples: Sequence[Example], labels: Sequence[str]
 ) -> Encoded:
     """The examples as rows, with the ids that the prediction head at hand uses."""
-    from madx_pipeline.tasks.batches import load_tokenizer, row_length
+    from madx_pipeline.tasks.batches import row_length
+    from madx_pipeline.tokenizer import load_tokenizer
 
     base = inputs["base_model"]
     label2id = {label: index for index, label in enumerate(labels)}

@@ -134,30 +134,12 @@ def _language_model(base: Artifact, batch: Batch, out: Workspace) -> AdapterMode
 def _train(
     model: AdapterModel, name: str, data: tuple[MaskedRows, list[Batch], int], params: Params, out: Workspace
 ) -> TrainingResult:
-    from madx_pipeline.adapter_model import (
-        AdapterShape,
-        add_adapter,
-        head_hash,
-        train_only,
-        trainable_set,
-        weights_hash,
-    )
+    from madx_pipeline.adapter_model import head_hash, weights_hash
     from madx_pipeline.masked_lm import masked_lm_loss, pad
     from madx_pipeline.training import Training, train
 
     rows, batches, pad_id = data
-    invertible = {"inv_adapter", "inv_adapter_reduction_factor"} if params.inv_adapter else set()
-    shape: dict[str, Any] = params.model_dump(include={"reduction_factor", "leave_out", "non_linearity", *invertible})
-    add_adapter(model, name, AdapterShape("seq_bn", **shape), params.seed)
-    train_only(model, name, [name])
-    trains = trainable_set(model, name)
-    out.check(
-        "trainable_set",
-        trains.exact,
-        len(trains.found),
-        "Tensors that train: exactly the language adapter's, neither the base model's nor the prediction head's;"
-        f" wrong tensors: {', '.join(trains.odd[:3]) or 'none'}.",
-    )
+    _add_trainable(model, name, params, out)
     training = Training(
         examples=rows,
         collate=partial(pad, pad_id=pad_id),
@@ -178,6 +160,19 @@ def _train(
     return result
 
 
+def _add_trainable(model: AdapterModel, name: str, params: Params, out: Workspace) -> None:
+    """Adds the adapter, active, and nothing else trains."""
+    from madx_pipeline.adapter_model import AdapterShape, add_adapter, train_only, trainable_set
+
+    invertible = {"inv_adapter", "inv_adapter_reduction_factor"} if params.inv_adapter else set()
+    shape: dict[str, Any] = params.model_dump(include={"reduction_factor", "leave_out", "non_linearity", *invertible})
+    add_adapter(model, name, AdapterShape("seq_bn", **shape), params.seed)
+    train_only(model, name, [name])
+    trains = trainable_set(model, name)
+    detail = "Tensors that train: the language adapter's, neither the base model's nor the prediction head's; wrong: "
+    out.check("trainable_set", trains.exact, len(trains.found), f"{detail}{', '.join(trains.odd[:3]) or 'none'}.")
+
+
 def _save(model: AdapterModel, name: str, out: Workspace) -> None:
     from madx_pipeline.adapter_model import adapter_parameters, has_invertible_adapter, save_adapter
 
@@ -195,12 +190,11 @@ def _check_saved(base: Artifact, name: str, batches: list[Batch], measured: floa
     import torch
 
     from madx_pipeline import adapter_model
-    from madx_pipeline.adapter_model import load_language_adapter, load_language_model
     from madx_pipeline.masked_lm import masked_lm_loss
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = load_language_model(base.path / "model", base.facts["name"]).to(device)
-    load_language_adapter(model, out.path / "adapter", name, base.facts)
+    model = adapter_model.load_language_model(base.path / "model", base.facts["name"]).to(device)
+    adapter_model.load_language_adapter(model, out.path / "adapter", name, base.facts)
     adapter_model.set_stack(model, [name])
     with adapter_model.count_invertible_calls(model, name) as calls:
         again = masked_lm_loss(model, batches)
@@ -220,13 +214,8 @@ def _check_saved(base: Artifact, name: str, batches: list[Batch], measured: floa
     )
     rows = {part: batches[0][part].to(model.device) for part in ("input_ids", "attention_mask")}
     error = adapter_model.inverse_error(model, name, **rows)
-    out.check(
-        "inverse_undoes_forward",
-        error <= _INVERSE_TOLERANCE,
-        error,
-        "Largest difference between what the invertible adapter gets in a forward pass and what its inverse gives"
-        " back; relative to the largest value on the way if that is above 1.",
-    )
+    detail = "Largest change of what the invertible adapter gets after forward and inverse, relative to values above 1."
+    out.check("inverse_undoes_forward", error <= _INVERSE_TOLERANCE, error, detail)
 
 
 def _training_facts(result: TrainingResult, before: float, params: Params, rows: int) -> dict[str, Json]:
@@ -242,14 +231,10 @@ def _training_facts(result: TrainingResult, before: float, params: Params, rows:
         "epochs": result.steps * batch / rows,
         "heldout_loss_before": before,
         "heldout_loss_after": after,
-        "heldout_perplexity_before": _perplexity(before),
-        "heldout_perplexity_after": _perplexity(after),
+        "heldout_perplexity_before": math.exp(min(before, 700.0)),
+        "heldout_perplexity_after": math.exp(min(after, 700.0)),
         "curve": [{"step": point["step"], "loss": point["loss"]} for point in result.curve if "loss" in point],
         "train_curve": [
             {"step": point["step"], "loss": point["train_loss"]} for point in result.curve if "train_loss" in point
         ],
     }
-
-
-def _perplexity(loss: float) -> float:
-    return math.exp(min(loss, 700.0))

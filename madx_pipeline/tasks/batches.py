@@ -15,7 +15,6 @@ import torch
 from madx_pipeline.errors import JobError
 from madx_pipeline.stage import Artifact
 from madx_pipeline.tasks import Encoded, Row, TaskType
-from madx_pipeline.tokenizer import load_tokenizer as load_tokenizer
 from madx_pipeline.tokenizer import without_special
 
 if TYPE_CHECKING:

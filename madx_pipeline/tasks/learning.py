@@ -16,9 +16,10 @@ from pathlib import Path
 from madx_pipeline.adapter_model import AdapterModel, head_labels, seeded
 from madx_pipeline.stage import Artifact, Inputs, Json, Workspace
 from madx_pipeline.tasks import Encoded, TaskType, task_type
-from madx_pipeline.tasks.batches import load_tokenizer, predict, row_length
+from madx_pipeline.tasks.batches import predict, row_length
 from madx_pipeline.tasks.examples import check_labels, majority_label, majority_score, primary, read_examples
 from madx_pipeline.tasks.params import TaskTrainingParams
+from madx_pipeline.tokenizer import load_tokenizer
 from madx_pipeline.training import FixedExamples, Training, TrainingResult, steps_for_epochs, train
 
 _SPAN_F1 = "span_f1"

@@ -55,6 +55,22 @@ def test_a_range_of_universal_ner_is_no_word(tmp_path: Path) -> None:
     assert read(tmp_path, text)[0].strings == ["x", "zu"]
 
 
+@pytest.mark.parametrize("number", ["1-2", "0.1"])
+def test_universal_ner_may_begin_with_a_range_or_a_word_that_is_not_in_the_text(tmp_path: Path, number: str) -> None:
+    text = f"# a comment\n{number}\tDo\t_\t-\t-\n1\tDe\tO\t-\t-\n2\to\tB-LOC\t-\t-\n"
+    assert read(tmp_path, text) == [Example(["De", "o"], ["O", "B-LOC"])]
+
+
+def test_a_stray_tab_does_not_make_a_file_one_of_tabs(tmp_path: Path) -> None:
+    assert read(tmp_path, "Wizara B-ORG\nya\tI-ORG\nna O\n") == [
+        Example(["Wizara", "ya", "na"], ["B-ORG", "I-ORG", "O"])
+    ]
+
+
+def test_a_stray_space_in_a_file_of_tabs_is_part_of_a_word(tmp_path: Path) -> None:
+    assert read(tmp_path, "New York\tB-LOC\nya\tO\n")[0].strings == ["New York", "ya"]
+
+
 def test_a_token_may_hold_a_no_break_space(tmp_path: Path) -> None:
     assert read(tmp_path, "3\u00a0000 O\n\u00a0 O\n\nb O\n", separator="space")[0].strings == ["3\u00a0000", "\u00a0"]
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from madx_pipeline.data.labels import canonical, check_scheme, mapped, orphans, unknown_labels
+from madx_pipeline.data.labels import canonical, check_begins, check_scheme, mapped, orphans, unknown_labels
 from madx_pipeline.errors import JobError
 
 KNOWN = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
@@ -34,6 +34,17 @@ def test_a_label_outside_the_scheme_is_an_error(label: str) -> None:
 
 def test_a_plain_label_may_be_anything() -> None:
     check_scheme(["PER", "B-", "science/technology"], "plain", "here")
+
+
+def test_gold_without_a_single_tag_that_begins_an_entity_is_iob1() -> None:
+    with pytest.raises(JobError, match="here looks like IOB1: 3 tags I-<type> and no B-<type>") as error:
+        check_begins(Counter({"O": 9, "I-PER": 2, "I-LOC": 1}), "here")
+    assert error.value.problems[0].hint == "Convert it to IOB2, where every entity begins with B-<type>."
+
+
+def test_gold_without_entities_or_with_one_that_begins_is_not_called_iob1() -> None:
+    check_begins(Counter({"O": 9}), "here")
+    check_begins(Counter({"I-PER": 9, "B-LOC": 1}), "here")
 
 
 def test_tags_that_continue_nothing_are_counted_and_kept() -> None:

@@ -55,6 +55,18 @@ def test_a_quote_that_swallows_rows_is_an_error_that_says_what_to_do(tmp_path: P
     assert hint_of(error).endswith("say in the task: read: {quoting: false}.")
 
 
+def test_a_pair_of_quotes_that_swallows_whole_rows_of_a_tsv_is_an_error_as_well(tmp_path: Path) -> None:
+    text = 'text\tlabel\nfine\tA\n"Only begins\tA\nanother row\tB\nends here"\tB\n'
+    with pytest.raises(JobError, match=r"file\.tsv, line 3: a quote opens a cell that ends on line 5\.") as error:
+        read(tmp_path, text)
+    assert hint_of(error).endswith("say in the task: read: {quoting: false}.")
+    assert len(read(tmp_path, text, quoting=False)) == 4
+
+
+def test_blank_lines_in_a_tsv_are_not_taken_for_a_row_of_several_lines(tmp_path: Path) -> None:
+    assert read(tmp_path, '\n\ntext\tlabel\n\n"a"\tx\n') == [("a", "x")]
+
+
 def test_a_quoted_cell_may_hold_a_line_end(tmp_path: Path) -> None:
     assert read(tmp_path, 'text,label\n"one\ntwo, three",x\n', "file.csv") == [("one\ntwo, three", "x")]
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from madx_pipeline.cards import task_card
+from madx_pipeline.data.examples import read_file
 from madx_pipeline.data.text import Line, TextFile, check_unchanged
 from madx_pipeline.errors import JobError
 
@@ -72,6 +74,26 @@ def test_a_wrong_byte_in_the_part_that_is_not_kept_is_found_as_well(tmp_path: Pa
     path = file(tmp_path, b"a" * 500 + b"\xff" + b"a\n")
     with pytest.raises(JobError, match="line 1"):
         texts(path, longest=100)
+
+
+@pytest.mark.parametrize(
+    ("card", "name", "before"),
+    [
+        ("conllu", "file.conllu", "1\ta\t_\tX\t_\t_\t_\t_\t_\t"),
+        ("conll", "file.txt", "a O\nb O\n"),
+        ("table", "file.tsv", "text\tlabel\na\tb\n"),
+        ("table", "file.jsonl", '{"text": "a", "label": "b"}\n'),
+    ],
+)
+def test_a_labelled_line_too_long_to_keep_is_an_error_and_not_cut(
+    tmp_path: Path, card: str, name: str, before: str
+) -> None:
+    path = file(tmp_path, before.encode() + b"x" * (1 << 24) + b"\n", name)
+    read = task_card(card).read
+    assert read is not None
+    number = before.count("\n") + 1
+    with pytest.raises(JobError, match=rf"{name}, line {number}: more than 16 MiB in one line"):
+        list(read_file(path, read))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,12 @@ SMALL: dict[str, Any] = {
     "seeds": [1],
     "stages": {
         "prepare_base_model": {"miniature_steps": 60},
-        "train_language_adapter": {"max_steps": 12, "eval_steps": 4, "learning_rate": 0.004},
+        "train_language_adapter": {
+            "max_steps": 12,
+            "eval_steps": 4,
+            "gradient_accumulation_steps": 2,
+            "learning_rate": 0.004,
+        },
         "train_task_adapter": {"num_train_epochs": 3, "learning_rate": 0.004},
         "finetune_base_model": {"num_train_epochs": 3, "learning_rate": 0.001},
     },

@@ -76,7 +76,7 @@ def test_the_quickstart_in_the_readme_is_the_shipped_one() -> None:
     shipped = yaml.safe_load(find_recipe("quickstart").read_text(encoding="utf-8"))
     [shown] = [recipe for recipe in recipes() if recipe["name"] == "quickstart"]
     assert shown == {key: value for key, value in shipped.items() if key in shown}
-    assert set(shipped) - set(shown) <= {"summary", "stages"}
+    assert set(shipped) - set(shown) <= {"summary", "stages", "resources"}
 
 
 def test_every_recipe_in_the_readme_is_valid() -> None:

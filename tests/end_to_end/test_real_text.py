@@ -54,6 +54,7 @@ def test_pos_from_english_to_eight_languages_runs_to_a_report(shared: Path, tmp_
                     "max_length": 64,
                     "learning_rate": 0.001,
                     "per_device_train_batch_size": 8,
+                    "gradient_accumulation_steps": 1,
                     "line_by_line": True,
                 },
                 "train_task_adapter": {"num_train_epochs": 2, "learning_rate": 0.002},

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import signal
 import subprocess
@@ -96,6 +97,11 @@ def test_pretraining_leaves_the_global_random_state_alone(tmp_path: Path) -> Non
     before = torch.random.get_rng_state()
     base.pretrain(0, tmp_path / "model", tmp_path, quiet, steps=1)
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_the_number_of_steps_is_the_callers_to_say(tmp_path: Path) -> None:
+    assert inspect.signature(base.pretrain).parameters["steps"].default is inspect.Parameter.empty
+    assert not hasattr(base, "STEPS")
 
 
 @pytest.mark.slow

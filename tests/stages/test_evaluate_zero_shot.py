@@ -51,11 +51,19 @@ def tune(world: TinyWorld, task: str, stage: str) -> Artifact:
 
 
 def evaluate(
-    world: TinyWorld, data: Artifact, tuned: Artifact, out: Path, language: Artifact | None = None, **changes: Any
+    world: TinyWorld,
+    data: Artifact,
+    tuned: Artifact,
+    out: Path,
+    language: Artifact | None = None,
+    source: Artifact | None = None,
+    **changes: Any,
 ) -> Workspace:
     artifacts = {"base_model": world.base, "task_data": data, "tuned": tuned}
     if language is not None:
         artifacts["language_adapter"] = language
+    if source is not None:
+        artifacts["source_language_adapter"] = source
     return run_stage(STAGE, out, artifacts, {"seed": 1}, **changes)
 
 
@@ -68,6 +76,7 @@ def test_every_word_has_one_prediction_in_the_order_of_the_data_even_in_long_sen
     assert [line["gold"] for line in lines] == [example["labels"] for example in examples]
     assert [len(line["predicted"]) for line in lines] == [len(example["words"]) for example in examples]
     assert scored.facts["sentences_split"] == 1
+    assert scored.facts["warnings"] == []  # in windows the model sees all of it
     assert scored.facts["words"] == sum(len(example["words"]) for example in examples)
 
 
@@ -109,6 +118,54 @@ def test_the_checks_name_the_stack_and_how_much_the_language_adapter_matters(
     assert values["labels_known_to_the_head"] == 0
 
 
+def test_swapping_in_the_targets_adapter_is_shown_to_change_the_logits_and_leaves_no_trace(
+    world: TinyWorld, ner: Artifact, tuned: dict[str, Artifact], tmp_path: Path
+) -> None:
+    target, source = world.adapters[TARGET], world.adapters[SOURCE]
+    plain = evaluate(world, ner, tuned["ner"], tmp_path / "plain", target)
+    scored = evaluate(world, ner, tuned["ner"], tmp_path / "swapped", target, source)
+    found = {check.name: check for check in scored.checks}
+    assert found["swapping_language_adapter_changes_logits"].passed
+    assert found["swapping_language_adapter_changes_logits"].hard
+    assert float(found["swapping_language_adapter_changes_logits"].value or 0) > 0.01
+    assert "language_qab takes the place of language_qaa" in found["swapping_language_adapter_changes_logits"].detail
+    assert found["active_stack_after_swapping"].value == "language_qab then task_ner"
+    assert "swapping_language_adapter_changes_logits" not in {check.name for check in plain.checks}
+    for name in ("examples.jsonl", "scores.json"):
+        assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "swapped" / name).read_bytes()
+
+
+def test_a_target_adapter_that_is_the_sources_own_under_another_name_fails_the_job(
+    world: TinyWorld, ner: Artifact, tuned: dict[str, Artifact], tmp_path: Path
+) -> None:
+    same = world.language_adapter(TARGET, seed=0)
+    shutil.rmtree(same.path / "adapter")
+    shutil.copytree(world.adapters[SOURCE].path / "adapter", same.path / "adapter")
+    with pytest.raises(CheckError, match=r"swapping_language_adapter_changes_logits failed \(0\.0\)"):
+        evaluate(world, ner, tuned["ner"], tmp_path, same, world.adapters[SOURCE])
+
+
+def test_the_source_adapter_of_another_base_model_is_refused(
+    world: TinyWorld, ner: Artifact, tuned: dict[str, Artifact], tmp_path: Path
+) -> None:
+    broken = artifact(tmp_path / "broken", world.adapters[SOURCE].facts)
+    shutil.copytree(world.adapters[SOURCE].path / "adapter", broken.path / "adapter")
+    (broken.path / "adapter" / "adapter.safetensors").unlink()
+    with pytest.raises(JobError, match="no weights"):
+        evaluate(world, ner, tuned["ner"], tmp_path / "out", world.adapters[TARGET], broken)
+
+
+def test_words_that_were_shortened_are_told(world: TinyWorld, tuned: dict[str, Artifact], tmp_path: Path) -> None:
+    data = world.task_data("ner", TARGET)
+    long = {"words": ["pa", "q" * 60, "la"], "labels": ["B-PER", "O", "B-LOC"]}
+    write_lines(data.path / "test.jsonl", [long, {"words": ["pb"], "labels": ["B-PER"]}])
+    scored = evaluate(world, data, tuned["ner"], tmp_path, world.adapters[TARGET])
+    assert (
+        "1 of 4 words were longer than a row and kept only their first pieces (sentences split into windows: 1)."
+        in scored.facts["warnings"]
+    )
+
+
 def test_a_task_adapter_is_evaluated_alone_where_there_is_no_language_adapter(
     world: TinyWorld, ner: Artifact, tuned: dict[str, Artifact], tmp_path: Path
 ) -> None:
@@ -133,6 +190,7 @@ def test_topics_have_one_label_and_parts_of_speech_one_a_word(
     pos = evaluate(world, world.task_data("pos", TARGET), tuned["pos"], tmp_path / "p", world.adapters[SOURCE])
     assert {line["predicted"] for line in read_lines(tmp_path / "t" / "examples.jsonl")} <= {"health", "sports"}
     assert topics.facts["texts_truncated"] == 1
+    assert topics.facts["warnings"] == ["1 of 31 texts were too long and cut at the end."]
     for scored in (topics, pos):
         assert set(scored.facts["values"]) == {"accuracy", "macro_f1"}
         assert scored.facts["values"]["accuracy"] > scored.facts["majority"] > 0

@@ -30,7 +30,8 @@ def hashes(folder: Path) -> dict[str, str]:
 
 def prepare(folder: Path, out: Path) -> Workspace:
     made = workspace(out)
-    run(Inputs({}, {"path_sha256": hashes(folder)}, {"path": str(folder)}, {}), PARAMS, made)
+    source = {"name": folder.name, "path_sha256": hashes(folder)}
+    run(Inputs({}, source, {"path": str(folder)}, {}), PARAMS, made)
     return made
 
 
@@ -127,6 +128,13 @@ def test_files_that_are_not_known_are_never_seen(base: Path, tmp_path: Path) -> 
     assert not {"adapter_config.json", "modeling_evil.py"} & set(os.listdir(tmp_path / "out" / "model"))
 
 
+def test_a_folder_keeps_its_planned_name_wherever_it_lies_now(base: Path, tmp_path: Path) -> None:
+    out = workspace(tmp_path / "out")
+    source = {"name": "planned", "path_sha256": hashes(base)}
+    run(Inputs({}, source, {"path": str(base)}, {}), PARAMS, out)
+    assert out.facts["name"] == "planned"
+
+
 # From the hub
 
 
@@ -206,6 +214,12 @@ def test_a_tokenizer_without_mask_token_is_refused(base: Path, tmp_path: Path) -
     assert refused(base, tmp_path / "out") == ["FOLDER: the tokenizer has no mask_token."]
 
 
+def test_a_tokenizer_without_unknown_token_is_refused(base: Path, tmp_path: Path) -> None:
+    edit(base / "tokenizer_config.json", lambda content: content.pop("unk_token"))
+    edit(base / "special_tokens_map.json", lambda content: content.pop("unk_token"))
+    assert refused(base, tmp_path / "out") == ["FOLDER: PreTrainedTokenizerFast has no unknown token."]
+
+
 def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
     save_tiny_base(tmp_path / "base", vocab_size=50)
     assert refused(tmp_path / "base", tmp_path / "out") == [
@@ -219,10 +233,11 @@ def test_a_model_without_pretrained_masked_lm_head_is_refused(base: Path, tmp_pa
     assert message.startswith("FOLDER has no pretrained masked-LM head (")
 
 
-def test_an_unsupported_model_type_is_refused(base: Path, tmp_path: Path) -> None:
-    edit(base / "config.json", lambda content: content.update(model_type="llama"))
+@pytest.mark.parametrize("model_type", ["llama", "roberta"])
+def test_an_unsupported_model_type_is_refused(base: Path, tmp_path: Path, model_type: str) -> None:
+    edit(base / "config.json", lambda content: content.update(model_type=model_type))
     assert refused(base, tmp_path / "out") == [
-        "FOLDER: model_type is 'llama'; possible: xlm-roberta, roberta, bert, distilbert."
+        f"FOLDER: model_type is '{model_type}'; possible: xlm-roberta, bert, distilbert."
     ]
 
 
@@ -255,8 +270,9 @@ def test_pickled_weights_with_code_in_them_are_refused_and_the_code_does_not_run
 def test_a_file_that_changed_since_the_plan_is_an_error(base: Path, tmp_path: Path) -> None:
     planned = hashes(base)
     edit(base / "config.json", lambda content: content.update(hidden_act="relu"))
+    source = {"name": "my-base", "path_sha256": planned}
     with pytest.raises(JobError, match=r"config.json has changed since the run was planned"):
-        run(Inputs({}, {"path_sha256": planned}, {"path": str(base)}, {}), PARAMS, workspace(tmp_path / "out"))
+        run(Inputs({}, source, {"path": str(base)}, {}), PARAMS, workspace(tmp_path / "out"))
 
 
 # The miniature

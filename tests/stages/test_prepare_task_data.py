@@ -163,9 +163,48 @@ def test_a_label_that_only_the_source_s_own_test_set_has_is_an_error_too(tasks: 
 
 
 def test_tags_that_continue_nothing_are_kept_and_counted(tasks: Tasks, english: Workspace) -> None:
-    out = tasks.of_files("conll", "da", {"test": "i O\nKolding I-LOC\nBy I-LOC\n"}, english)
+    text = "i O\nKolding I-LOC\nBy I-LOC\n\n" + SENTENCE * 10
+    out = tasks.of_files("conll", "da", {"test": text}, english)
     assert rows(out, "test")[0]["labels"] == ["O", "I-LOC", "I-LOC"]
     assert out.facts["splits"]["test"]["orphans"] == 1
+    [check] = out.checks
+    assert (check.name, check.passed, check.value, check.hard) == ("labels_are_iob2", True, round(1 / 21, 6), False)
+
+
+def test_gold_in_iob1_is_an_error(tasks: Tasks, english: Workspace) -> None:
+    with pytest.raises(JobError, match=r'mine in "da", test \(da-test\.tsv\) looks like IOB1: 3 tags'):
+        tasks.of_files("conll", "da", {"test": "i O\nKolding I-LOC\nBy I-LOC\n\nAna I-PER\n"}, english)
+
+
+def test_a_map_that_takes_every_tag_that_begins_an_entity_away_does_not_make_it_iob1(
+    tasks: Tasks, english: Workspace
+) -> None:
+    text = "leo B-DATE\nKolding I-LOC\n"
+    out = tasks.of_files("conll", "da", {"test": text}, english, labels={"DATE": "O"})
+    assert rows(out, "test")[0]["labels"] == ["O", "I-LOC"]
+
+
+def test_gold_where_many_entities_begin_wrongly_gets_a_warning(tasks: Tasks, english: Workspace) -> None:
+    out = tasks.of_files("conll", "da", {"test": "Lima I-LOC\nAna B-PER\n\nAna I-PER\nx O\nJo I-PER\n"}, english)
+    [check] = out.checks
+    assert (check.passed, check.value, check.hard) == (False, 0.75, False)
+    assert check.detail == "75.0% of the entities in test begin with I-; in IOB2 every entity begins with B-."
+
+
+def test_plain_labels_are_not_asked_for_iob2(tasks: Tasks) -> None:
+    out = tasks.of_files("conllu", "en", dict.fromkeys(ALL, conllu([("a", "NOUN")])))
+    assert out.checks == []
+
+
+def test_real_files_with_a_few_wrong_beginnings_pass(tasks: Tasks, english: Workspace, shared: Path) -> None:
+    shares = {}
+    for language in ("da", "yor", "zul"):
+        files: dict[str, dict[Split, str]] = {language: {"test": str(shared / f"data/ner/{language}/test.txt")}}
+        choice = TaskChoice(card="conll", files=files, labels={"DATE": "O", "ORG": "O"})
+        [check] = tasks.of(choice, language, english).checks
+        assert check.passed
+        shares[language] = float(check.value or 0)
+    assert 0 < max(shares.values()) < 0.01
 
 
 def test_a_tag_outside_the_scheme_is_an_error(tasks: Tasks, english: Workspace) -> None:

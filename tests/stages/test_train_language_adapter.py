@@ -10,9 +10,17 @@ from typing import Any
 
 import pytest
 import torch
+from adapters.methods.modeling import NICECouplingBlock
 
 from madx_pipeline import masked_lm
-from madx_pipeline.adapter_model import AdapterModel, base, load_language_adapter, load_language_model, set_stack
+from madx_pipeline.adapter_model import (
+    AdapterModel,
+    base,
+    load_language_adapter,
+    load_language_model,
+    set_stack,
+    stack,
+)
 from madx_pipeline.errors import CheckError, JobError
 from madx_pipeline.stage import Artifact, Inputs, Workspace, stage_page
 from madx_pipeline.stages.train_language_adapter import Params, run
@@ -23,6 +31,7 @@ QUICK: dict[str, Any] = {
     "eval_steps": 4,
     "logging_steps": 4,
     "per_device_train_batch_size": 8,
+    "gradient_accumulation_steps": 1,
     "learning_rate": 1e-2,
 }
 
@@ -170,8 +179,40 @@ def test_too_little_text_is_an_error(
 
 
 def test_an_adapter_that_gained_nothing_fails_the_job(tmp_path: Path) -> None:
+    other_words = [[token + 40 for token in line] for line in lines(8, 1)]  # what is learnt does not help there
+    out = workspace(tmp_path / "out")
     with pytest.raises(CheckError, match="check held_out_loss_fell failed"):
-        trained(tmp_path, learning_rate=3.0, max_steps=1, lr_scheduler_type="constant")
+        run(inputs(tmp_path, held_out=other_words), params(), out)
+    assert [check.name for check in out.checks if not check.passed] == ["held_out_loss_fell"]
+
+
+def test_a_parameter_too_many_that_trains_is_a_recorded_check_that_fails_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def activates_and_unfreezes(model: AdapterModel, names: Sequence[str]) -> None:
+        set_stack(model, names)
+        model.get_input_embeddings().weight.requires_grad_(True)
+
+    monkeypatch.setattr(stack, "set_stack", activates_and_unfreezes)
+    out = workspace(tmp_path / "out")
+    with pytest.raises(CheckError, match="check trainable_set failed"):
+        run(inputs(tmp_path), params(), out)
+    assert [(check.name, check.passed) for check in out.checks][-1] == ("trainable_set", False)
+    assert "wrong: roberta.embeddings.word_embeddings.weight." in out.checks[-1].detail
+
+
+def test_an_inverse_that_is_wrong_fails_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = NICECouplingBlock.forward
+
+    def nearly(self: Any, values: torch.Tensor, rev: bool = False) -> torch.Tensor:
+        found: torch.Tensor = genuine(self, values, rev=rev)
+        return found * 1.001 if rev else found
+
+    monkeypatch.setattr(NICECouplingBlock, "forward", nearly)
+    out = workspace(tmp_path / "out")
+    with pytest.raises(CheckError, match="check inverse_undoes_forward failed"):
+        run(inputs(tmp_path), params(max_steps=2, eval_steps=2), out)
+    assert out.checks[-1].passed is False
 
 
 def test_a_base_model_that_lost_its_decoder_bias_fails_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +246,7 @@ def test_a_real_language_that_a_real_small_model_has_not_seen_is_learnt(shared: 
     if not folder.is_dir():
         pytest.skip("the small real model is not here")
     prepared = workspace(tmp_path / "base")
-    source = Inputs({}, {"path_sha256": {}}, {"path": str(folder)}, {})
+    source = Inputs({}, {"name": "mini-xlmr", "path_sha256": {}}, {"path": str(folder)}, {})
     prepare_base_model.run(source, prepare_base_model.Params(miniature_steps=1), prepared)
     real_base = as_artifact(prepared.path, prepared.facts)
     tokenizer = AutoTokenizer.from_pretrained(prepared.path / "model")

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from madx_pipeline import adapter_model
+from madx_pipeline.adapter_model import stack
 from madx_pipeline.errors import CheckError, JobError
 from madx_pipeline.stage import Artifact, Workspace
 from madx_pipeline.tasks import learning, task_type
@@ -57,7 +58,9 @@ def test_the_task_is_learnt(trained: Workspace) -> None:
 
 def test_every_check_is_recorded_with_its_value_and_passed(trained: Workspace) -> None:
     values = {check.name: check.value for check in trained.checks}
-    assert all(check.passed and check.hard for check in trained.checks)
+    assert all(check.passed for check in trained.checks)
+    assert [check.name for check in trained.checks if not check.hard] == ["finds_entities_on_source_validation"]
+    assert values["finds_entities_on_source_validation"] == trained.facts["dev"]["span_f1"]
     assert values["active_stack"] == values["active_stack_after_training"] == "language_qaa then task_ner"
     assert values["trainable_set"] == trained.facts["parameters"] + trained.facts["head_parameters"]
     assert values["beats_majority_on_source_validation"] == trained.facts["dev"]["span_f1"]
@@ -172,6 +175,27 @@ def test_a_language_adapter_that_would_train_fails_the_job(
         train(world, ner, tmp_path)
 
 
+def test_a_parameter_too_many_that_trains_is_recorded_before_the_job_fails(
+    world: TinyWorld, ner: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine, check = stack.set_stack, Workspace.check
+    recorded: list[Workspace] = []
+
+    def activates_and_unfreezes(model: Any, names: Any) -> None:
+        genuine(model, names)
+        model.get_input_embeddings().weight.requires_grad_(True)
+
+    def remembers(self: Workspace, *arguments: Any, **named: Any) -> None:
+        recorded.append(self)
+        check(self, *arguments, **named)
+
+    monkeypatch.setattr(stack, "set_stack", activates_and_unfreezes)
+    monkeypatch.setattr(Workspace, "check", remembers)
+    with pytest.raises(CheckError, match=r"trainable_set failed .*wrong tensors: .*word_embeddings"):
+        train(world, ner, tmp_path)
+    assert [(one.name, one.passed) for one in recorded[-1].checks][-1] == ("trainable_set", False)
+
+
 @pytest.mark.parametrize(
     ("part", "check"),
     [("word_embeddings", "base_model_unchanged"), (".language_qaa.", "language_adapter_unchanged")],
@@ -209,6 +233,11 @@ def test_being_as_good_as_the_majority_is_not_enough(
     monkeypatch.setattr(learning, "majority_score", lambda *arguments: 1.0)
     with pytest.raises(CheckError, match=r"beats_majority_on_source_validation failed .*against 1\.0000"):
         train(world, ner, tmp_path, num_train_epochs=1)
+
+
+def test_parts_of_speech_have_no_floor_of_entities(world: TinyWorld, tmp_path: Path) -> None:
+    pos = train(world, world.task_data("pos", SOURCE), tmp_path, num_train_epochs=1)
+    assert "finds_entities_on_source_validation" not in {check.name for check in pos.checks}
 
 
 def test_a_head_with_inverted_labels_fails_the_job(
