@@ -8,7 +8,8 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from madx_pipeline.errors import JobError
-from madx_pipeline.tasks.batches import load_tokenizer, row_length
+from madx_pipeline.tasks.batches import row_length
+from madx_pipeline.tokenizer import load_tokenizer
 from tests.tasks.artifacts import artifact
 from tests.tasks.letters import letter_tokenizer
 
