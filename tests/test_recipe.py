@@ -132,7 +132,7 @@ def test_every_shipped_recipe_can_be_planned(name: str) -> None:
         (
             {"tasks": {"pos": {"card": "conllu", "files": {"qab": {"test": "x"}}}}},
             'recipe.yaml: tasks.pos.files has "qab", which is neither source nor target.',
-            'Nearest: "qaa".',
+            'Nearest: "qad".',
         ),
         (
             {"corpora": {"default": {"card": "miniature"}, "sw": {"card": "wikipedia"}}},
