@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from madx_pipeline.miniature import LANGUAGES
+from madx_pipeline.miniature import LANGUAGES, SOURCE
 from madx_pipeline.recipe_file import find_recipe
 
 FIRST_SEED = 1
@@ -38,7 +38,11 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=2, help="Seeds that run side by side.")
     parser.add_argument("--workers", type=int, default=1, help="Processes of each run.")
     parser.add_argument("--home", type=Path, default=Path("madx_runs/seeds"))
+    parser.add_argument("--show", action="store_true", help="Only print what was measured before.")
     arguments = parser.parse_args()
+    if arguments.show:
+        show(json.loads(RESULTS.read_text(encoding="utf-8"))["scores"])
+        return
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.seeds)
     with ThreadPoolExecutor(arguments.at_once) as pool:
         finished = pool.map(partial(run_quickstart, home=arguments.home, workers=arguments.workers), seeds)
@@ -48,7 +52,7 @@ def main() -> None:
     result = {"machine": machine(), "seeds": list(seeds), "seconds": seconds, "scores": scores}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    show(scores)
+    show({str(seed): found for seed, found in scores.items()})
 
 
 def run_quickstart(seed: int, home: Path, workers: int) -> dict[str, Any]:
@@ -79,18 +83,34 @@ def machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
 
 
-def show(scores: dict[int, dict[str, float]]) -> None:
-    """Prints the table: mean and standard deviation over the seeds, in points."""
-    cells = {key: [run[key] for run in scores.values()] for key in next(iter(scores.values()))}
-    rows = sorted({tuple(key.split("/")[:2]) for key in cells})
-    print(f"| task | language | {' | '.join(METHODS)} | madx over the better of the middle two |")
+def show(scores: dict[str, dict[str, float]]) -> None:
+    """Prints the table (mean and standard deviation over the seeds, in points) and what it comes to."""
+    rows = sorted({(key.split("/")[0], key.split("/")[1]) for key in next(iter(scores.values()))})
+    print(f"| task | language | {' | '.join(METHODS)} | gain |")
     print("|---|---|" + "---|" * (len(METHODS) + 1))
     for task, language in rows:
-        values = [cells[f"{task}/{language}/{method}"] for method in METHODS]
-        gains = [madx - max(kept, alone) for madx, kept, alone in zip(values[0], values[1], values[2], strict=True)]
-        shown = " | ".join(map(spread, [*values, gains]))
-        seen = "seen" if LANGUAGES[language].seen else "unseen"
-        print(f"| {task} | {language} ({seen}) | {shown} |")
+        values = [[run[f"{task}/{language}/{method}"] for run in scores.values()] for method in METHODS]
+        shown = " | ".join(map(spread, [*values, gains(scores, task, language)]))
+        print(f"| {task} | {language} ({'seen' if LANGUAGES[language].seen else 'unseen'}) | {shown} |")
+    unseen = [row for row in rows if not LANGUAGES[row[1]].seen]
+    overall = statistics.mean(statistics.mean(gains(scores, *row)) for row in unseen)
+    print(f"\nMean gain over all unseen targets and tasks: {overall:.1f} points.")
+    for language in sorted({language for _, language in rows}):
+        own = [statistics.mean(gains(scores, *row)) for row in rows if row[1] == language]
+        print(f"Mean gain on {language}: {statistics.mean(own):.1f} points.")
+    source = [
+        run[f"{task}/{SOURCE}/madx"] - run[f"{task}/{SOURCE}/task_adapter_only"]
+        for run in scores.values()
+        for task, language in rows
+        if language == SOURCE
+    ]
+    print(f"On the source against the task adapter alone: {statistics.mean(source):.1f} points.")
+
+
+def gains(scores: dict[str, dict[str, float]], task: str, language: str) -> list[float]:
+    """Points of `madx` over the better of `madx_source_kept` and `task_adapter_only`, for each seed."""
+    cells = [[run[f"{task}/{language}/{method}"] for method in METHODS[:3]] for run in scores.values()]
+    return [madx - max(kept, alone) for madx, kept, alone in cells]
 
 
 def spread(values: list[float]) -> str:
