@@ -55,7 +55,11 @@ def test_the_report_says_in_words_where_it_works_and_where_not(quickstart: Path)
 
 
 def test_with_the_text_of_two_targets_swapped_the_gain_is_lost(quickstart: Path) -> None:
-    """The wrong language's adapter must not do what the right one does: the gain is the language."""
+    """The wrong language's adapter must not do what the right one does: the gain is the language.
+
+    It may still do a little (any adapter trained on text of this world tells names from words), so it is the
+    difference that is asked for, and that most of the gain is in it.
+    """
     world = World(0)
     for language in ("qad", "qae"):
         text = "".join(f"{line}\n" for line in world.corpus(language))
@@ -68,4 +72,4 @@ def test_with_the_text_of_two_targets_swapped_the_gain_is_lost(quickstart: Path)
     madx("run", "swapped.yaml", folder=quickstart)
     right, wrong = scores(quickstart), scores(quickstart, "swapped")
     for language in ("qad", "qae"):
-        assert gain(right, language) > 0 > gain(wrong, language)
+        assert gain(right, language) - gain(wrong, language) > gain(right, language) / 2 > 0
