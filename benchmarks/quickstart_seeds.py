@@ -15,7 +15,6 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -65,17 +64,15 @@ def run_quickstart(seed: int, home: Path, workers: int) -> dict[str, Any]:
     home.mkdir(parents=True, exist_ok=True)
     path = home / f"{recipe['name']}.yaml"
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
-    started = time.monotonic()
     command = [sys.executable, "-m", "madx_pipeline", "run", str(path), "--home", str(home), "--workers", str(workers)]
     subprocess.run(command, check=True)
-    seconds = round(time.monotonic() - started)
     results = json.loads((home / "reports" / recipe["name"] / "results.json").read_text(encoding="utf-8"))
     scores = {
         f"{score['task']}/{score['language']}/{score['method']}": 100 * score["value"]
         for score in results["scores"]
         if score["primary"]
     }
-    return {"seconds": seconds, "scores": scores}
+    return {"seconds": round(sum(job["seconds"] for job in results["jobs"])), "scores": scores}
 
 
 def machine() -> str:
