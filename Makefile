@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Two test processes; tests that share an expensive fixture stay in one of them.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 
-.PHONY: run test check lint fast bench clean
+.PHONY: run test check lint fast seeds clean
 
 run: $(READY)  ## the built-in quickstart, from a recipe to a report
 	$(BIN)/madx run
@@ -30,6 +30,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $(READY)
+
+seeds: $(READY)  ## the quickstart over fresh seeds: the table in the README (about an hour on two cores)
+	$(BIN)/python -m benchmarks.quickstart_seeds
 
 clean:
 	rm -rf $(VENV)  # and not madx_runs: finished trainings are the user's
