@@ -8,7 +8,6 @@ after everything else has reached the disk; it is removed first when the folder 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from madx_pipeline.adapter_model import AdapterModel
+from madx_pipeline.durable import sync
 from madx_pipeline.errors import JobError
 
 _MARK = "complete.json"
@@ -37,11 +37,11 @@ def steps_with_checkpoint(checkpoints: Path) -> list[int]:
 def mark_complete(folder: Path) -> None:
     """Brings the folder's files to the disk, then says that they are all there."""
     for file in sorted(folder.iterdir()):
-        _sync(file)
+        sync(file)
     mark = folder / _MARK
     mark.write_text(json.dumps({"complete": True}), encoding="utf-8")
     for path in (mark, folder, folder.parent):
-        _sync(path)
+        sync(path)
 
 
 def keep_only(checkpoints: Path, steps: set[int]) -> None:
@@ -85,11 +85,3 @@ def load_trainable(model: AdapterModel, folder: Path) -> None:
 def _folders(checkpoints: Path) -> dict[int, Path]:
     found = ((_FOLDER.fullmatch(folder.name), folder) for folder in checkpoints.iterdir() if folder.is_dir())
     return {int(match.group(1)): folder for match, folder in found if match}
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
