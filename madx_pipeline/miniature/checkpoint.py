@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from madx_pipeline.durable import sync
 
 FILE = "pretraining.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -36,9 +37,9 @@ class Checkpoints:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(".draft")
         save_file(self._tensors(), draft, {"progress": json.dumps({"run": self._run, "done": done, "loss": loss})})
-        _sync(draft)
+        sync(draft)
         draft.replace(self._path)
-        _sync(self._path.parent)
+        sync(self._path.parent)
 
     def restore(self) -> tuple[int, float]:
         """Puts the saved state back; steps done and running loss, (0, 0.0) when there is none of this run."""
@@ -63,11 +64,3 @@ class Checkpoints:
         for name, parameter in self._model.named_parameters():
             parameter.data.copy_(tensors[f"weight/{name}"])
             self._optimizer.state[parameter] = {moment: tensors[f"{moment}/{name}"] for moment in _MOMENTS}
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
