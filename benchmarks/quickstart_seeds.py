@@ -25,7 +25,7 @@ import yaml
 from madx_pipeline.miniature import LANGUAGES, SOURCE
 from madx_pipeline.recipe_file import find_recipe
 
-FIRST_SEED = 1
+FIRST_SEED = 3
 RESULTS = Path(__file__).parent / "results" / "quickstart_seeds.json"
 METHODS = ("madx", "madx_source_kept", "task_adapter_only", "full_finetuning")
 
