@@ -33,7 +33,7 @@ TOKENIZER_FILES = (
 CONFIG_FILE = "config.json"
 
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model")
-_JSON_FILES = (CONFIG_FILE, "tokenizer_config.json")
+_TOKENIZER_CONFIG = "tokenizer_config.json"
 _HARMLESS = ("_attn_implementation_autoset",)
 _OFFSET_MODEL_TYPES = ("xlm-roberta",)
 """Their positions are counted from pad_token_id + 1, so fewer of them can be used."""
@@ -63,19 +63,30 @@ def folder_problems(folder: Path, name: str) -> list[Problem]:
         name: What messages call it.
     """
     if not (folder / CONFIG_FILE).is_file():
-        return [Problem(f"{name}: no config.json.", "A base model is a folder as transformers saves it.")]
-    problems = []
-    for file in _JSON_FILES:
-        if (folder / file).is_file():
-            problems += _json_problems(folder / file, name)
-    if not problems:
-        problems += _type_problems(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")), name)
+        return config_problems(folder, name)
+    problems = config_problems(folder, name)
+    if (folder / _TOKENIZER_CONFIG).is_file():
+        problems += _json_problems(folder / _TOKENIZER_CONFIG, name)
     if not any((folder / file).is_file() for file in _VOCABULARIES):
         hint = "Save the tokenizer into the same folder: tokenizer.save_pretrained(folder)."
         problems.append(Problem(f"{name}: no tokenizer (none of {', '.join(_VOCABULARIES)}).", hint))
     if not any(_matches(folder, (*SAFE_WEIGHTS, *PICKLED_WEIGHTS))):
         problems.append(Problem(f"{name}: no weights (model.safetensors or pytorch_model.bin).", "Fetch it again."))
     return problems
+
+
+def config_problems(folder: Path, name: str) -> list[Problem]:
+    """Everything that speaks against the `config.json` of a base model, found by reading it alone.
+
+    Args:
+        folder: Where it lies.
+        name: What messages call it.
+    """
+    file = folder / CONFIG_FILE
+    if not file.is_file():
+        return [Problem(f"{name}: no config.json.", "A base model is a folder as transformers saves it.")]
+    problems = _json_problems(file, name)
+    return problems or _type_problems(json.loads(file.read_text(encoding="utf-8")), name)
 
 
 def load_masked_lm(folder: Path, name: str) -> tuple[Any, Any]:

@@ -8,8 +8,6 @@ reads data, so planning stays quick; files are only hashed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -37,12 +35,13 @@ from madx_pipeline.data.choice_checks import (
 )
 from madx_pipeline.data.sources import CorpusSource, Split, TaskSource
 from madx_pipeline.errors import InputError, Problem, suggestion
+from madx_pipeline.material import ContentHash, Material
 from madx_pipeline.recipe_errors import field_problems
 from madx_pipeline.shipped import shipped_folder
-from madx_pipeline.stage import Json
 
 __all__ = [
     "Card",
+    "ContentHash",
     "CorpusCard",
     "CorpusChoice",
     "Material",
@@ -56,23 +55,7 @@ __all__ = [
 ]
 
 CardKind = Literal["corpora", "tasks"]
-ContentHash = Callable[[Path], str]
-"""sha256 (hex) of a file's content."""
-
 _Card = TypeVar("_Card", bound=Card)
-
-
-@dataclass(frozen=True)
-class Material:
-    """Outside material of one job.
-
-    Attributes:
-        source: Everything that decides the content, and no path (part of the job's fingerprint).
-        locations: Where it lies on this machine: absolute paths.
-    """
-
-    source: dict[str, Json]
-    locations: dict[str, str]
 
 
 @cache

@@ -25,6 +25,8 @@ class Reasons:
         """What changed since the nearest finished job with the same key, in one line."""
         if self._store.path(job).exists():
             return "its folder is damaged"
+        if job.obstacle:
+            return job.obstacle
         failure = self._store.failure(job)
         if failure is not None:
             return failure.message

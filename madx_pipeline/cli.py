@@ -14,6 +14,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from madx_pipeline import __version__
+from madx_pipeline.cli_adapters import adapters
+from madx_pipeline.cli_export import export
 from madx_pipeline.errors import MadxError
 
 app = typer.Typer(
@@ -63,11 +65,12 @@ def run(
     runner: Annotated[str | None, typer.Option("--runner", help="serial or local.")] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes of the local runner.")] = None,
     force: Annotated[str | None, typer.Option("--force", metavar="STAGE", help="Make these again.")] = None,
+    locked: Annotated[bool, typer.Option("--locked", help="Take no adapter that the lock file does not hold.")] = False,
 ) -> None:
     """Run a recipe to its report; what is finished is found, not made again."""
     from madx_pipeline.commands.run import RunOptions, run_recipe
 
-    options = RunOptions(only, until, language, runner, workers, force)
+    options = RunOptions(only, until, language, runner, workers, force, locked)
     raise typer.Exit(run_recipe(recipe, home, options))
 
 
@@ -80,11 +83,16 @@ def plan(recipe: RecipeArgument = DEFAULT_RECIPE, home: HomeOption = DEFAULT_HOM
 
 
 @app.command()
-def report(recipe: RecipeArgument = DEFAULT_RECIPE, home: HomeOption = DEFAULT_HOME) -> None:
-    """Write the report again from what is in the store."""
-    from madx_pipeline.commands.run import report_recipe
+def report(
+    recipes: Annotated[
+        list[str] | None, typer.Argument(help="Recipe files or names of shipped recipes; several are set side by side.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Write the report again from what is in the store; of several recipes, also what they have in common."""
+    from madx_pipeline.commands.report import report_recipes
 
-    raise typer.Exit(report_recipe(recipe, home))
+    raise typer.Exit(report_recipes(recipes or [DEFAULT_RECIPE], home))
 
 
 @app.command(name="list")
@@ -119,6 +127,10 @@ def verify(home: HomeOption = DEFAULT_HOME) -> None:
     from madx_pipeline.commands.verify import verify_store
 
     raise typer.Exit(verify_store(home))
+
+
+app.command()(export)
+app.add_typer(adapters, name="adapters")
 
 
 def main() -> NoReturn:

@@ -52,6 +52,9 @@ class Outcome:
 
 def execute(job: Job, home: Path) -> Outcome:
     """Makes a job's artifact unless it is there; never raises for a failure of the job itself."""
+    if job.obstacle:  # it will be another job once that is out of the way, so nothing is left in the store for this one
+        message = f"{job.name} failed: {job.obstacle}"
+        return Outcome(job.fingerprint, "failed", problem=Problem(message, job.obstacle_hint))
     store = Store(home)
     started = time.monotonic()
     try:
@@ -70,7 +73,7 @@ def _make(job: Job, store: Store) -> Artifact:
     if store.path(job).exists():  # its record is unreadable, or the twelve digits belong to another job
         store.set_aside(job, "damaged")
     artifacts = {role: _input(store, job, role) for role in job.inputs}
-    inputs = Inputs(job.key, job.source or {}, job.locations, artifacts)
+    inputs = Inputs(job.key, job.source or {}, job.locations, artifacts, job.expected)
     module = stage_module(job.stage)
     workspace = store.begin(job)
     _set_threads(int(job.resources["threads"]))

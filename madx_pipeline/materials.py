@@ -6,25 +6,30 @@ that `plan.py` is a pure function of what this module found.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
-from madx_pipeline.cards import ContentHash, Material, corpus_material, task_material
-from madx_pipeline.data.choice_checks import absolute
+from madx_pipeline.adapter_material import ReadyAdapters, Wanted
+from madx_pipeline.cards import corpus_material, task_material
 from madx_pipeline.data.sources import Split
 from madx_pipeline.errors import InputError, Problem
 from madx_pipeline.languages import language_name
-from madx_pipeline.recipe import AdapterChoice, BaseModelChoice, Recipe
+from madx_pipeline.material import ContentHash, Material, folder_material
+from madx_pipeline.published.catalogue import LanguageAdapter, TaskAdapter
+from madx_pipeline.published.pin import Pinning
+from madx_pipeline.recipe import BaseModelChoice, Recipe
 from madx_pipeline.recipe_file import RecipeFile
 from madx_pipeline.shipped import shipped_folder
 
 _SOURCE_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 _TARGET_SPLITS: tuple[Split, ...] = ("test",)
+_Found = TypeVar("_Found")
 
 
 @dataclass
@@ -36,16 +41,27 @@ class Materials:
         corpora: Unlabelled text by language, for languages whose adapter is trained here.
         adapters: Language adapters that are fetched, by language.
         task_data: Labelled data by (task, language).
+        task_adapters: Task adapters that are fetched, by task.
+        language_entries: What the catalogue says of fetched language adapters, by language; not all are in it.
+        task_entries: The same of fetched task adapters, by task.
     """
 
     base_model: Material | None = None
     corpora: dict[str, Material] = field(default_factory=dict)
     adapters: dict[str, Material] = field(default_factory=dict)
     task_data: dict[tuple[str, str], Material] = field(default_factory=dict)
+    task_adapters: dict[str, Material] = field(default_factory=dict)
+    language_entries: dict[str, LanguageAdapter] = field(default_factory=dict)
+    task_entries: dict[str, TaskAdapter] = field(default_factory=dict)
 
 
-def find_materials(read: RecipeFile, content_hash: ContentHash) -> tuple[Recipe, Materials]:
-    """Looks up everything a recipe points at.
+def find_materials(read: RecipeFile, content_hash: ContentHash, pinning: Pinning) -> tuple[Recipe, Materials]:
+    """Looks up everything a recipe points at; no connection is made for a recipe that has problems.
+
+    Args:
+        read: The recipe as read.
+        content_hash: sha256 (hex) of a file's content.
+        pinning: How repositories of adapters are pinned.
 
     Raises:
         InputError: With every problem of the recipe: those found while reading it and those found here.
@@ -53,25 +69,53 @@ def find_materials(read: RecipeFile, content_hash: ContentHash) -> tuple[Recipe,
     problems = list(read.problems)
     materials = Materials()
     if read.recipe is not None:
-        problems += _fill(materials, read.recipe, read.path, content_hash)
+        ready = ReadyAdapters(read.recipe, read.path.parent, content_hash, pinning)
+        problems = _fill(materials, _Finder(read.recipe, read.path, content_hash, ready, problems))
     if problems or read.recipe is None:
         raise InputError(dict.fromkeys(problems))  # a card that does not exist is missed once, not for each language
     return read.recipe, materials
 
 
-def _fill(materials: Materials, recipe: Recipe, file: Path, content_hash: ContentHash) -> list[Problem]:
-    """Fills `materials` and gives what could not be found; one thing missing does not hide the next."""
-    finder = _Finder(recipe, file, content_hash, [])
+def _fill(materials: Materials, finder: _Finder) -> list[Problem]:
+    """Fills `materials` and gives all problems; one thing missing does not hide the next."""
+    recipe = finder.recipe
     materials.base_model = finder.attempt(finder.base_model)
     for code in recipe.adapter_languages:
-        found = finder.attempt(partial(finder.language, code))
-        if found is not None:
-            (materials.corpora if recipe.adapter_choice(code).train else materials.adapters)[code] = found
+        if recipe.adapter_choice(code).train:
+            corpus = finder.attempt(partial(_corpus, recipe, code, finder.folder, finder.content_hash))
+            if corpus is not None:
+                materials.corpora[code] = corpus
     for task, code in product(recipe.tasks, recipe.languages):
         found = finder.attempt(partial(finder.labelled, task, code), f"tasks.{task}: ")
         if found is not None:
             materials.task_data[task, code] = found
+    languages, tasks = _language_adapters(finder), _task_adapters(finder)
+    for ask in (False, True):  # what the lock file forbids is found without a network, and before one is used
+        if not (ask and finder.problems):
+            materials.adapters = finder.pinned(languages, 'language_adapters."{}": ', ask)
+            materials.task_adapters = finder.pinned(tasks, "tasks.{}: ", ask)
+    materials.language_entries, materials.task_entries = finder.ready.languages, finder.ready.tasks
     return finder.problems
+
+
+def _language_adapters(finder: _Finder) -> dict[str, Material | Wanted]:
+    """The adapters of languages that take a ready one."""
+    found = {}
+    for code in finder.recipe.adapter_languages:
+        choice = finder.recipe.adapter_choice(code)
+        if not choice.train:  # the word `published` is one choice for all languages that say it
+            where = "language_adapters: " if choice.published else f'language_adapters."{code}": '
+            found[code] = finder.attempt(partial(finder.ready.language, code), where)
+    return {code: adapter for code, adapter in found.items() if adapter is not None}
+
+
+def _task_adapters(finder: _Finder) -> dict[str, Material | Wanted]:
+    found = {
+        task: finder.attempt(partial(finder.ready.task, task, choice.adapter), f"tasks.{task}: ")
+        for task, choice in finder.recipe.tasks.items()
+        if choice.adapter is not None
+    }
+    return {task: adapter for task, adapter in found.items() if adapter is not None}
 
 
 @dataclass(frozen=True)
@@ -81,13 +125,14 @@ class _Finder:
     recipe: Recipe
     file: Path
     content_hash: ContentHash
+    ready: ReadyAdapters
     problems: list[Problem]
 
     @property
     def folder(self) -> Path:
         return self.file.parent
 
-    def attempt(self, look_up: Callable[[], Material], where: str = "") -> Material | None:
+    def attempt(self, look_up: Callable[[], _Found], where: str = "") -> _Found | None:
         """What `look_up` finds, or None and its problems noted."""
         try:
             return look_up()
@@ -98,11 +143,15 @@ class _Finder:
     def base_model(self) -> Material:
         return _base_model_material(self.recipe.base_model, self.folder, self.content_hash)
 
-    def language(self, code: str) -> Material:
-        choice = self.recipe.adapter_choice(code)
-        if choice.train:
-            return _corpus(self.recipe, code, self.folder, self.content_hash)
-        return _adapter_material(choice, code, self.folder, self.content_hash)
+    def pinned(self, adapters: Mapping[str, Material | Wanted], where: str, ask: bool) -> dict[str, Material]:
+        """Ready adapters at their commits; `where` has a place for the language or task."""
+        found = {
+            key: self.attempt(partial(self.ready.pinned, adapter, ask=ask), where.format(key))
+            if isinstance(adapter, Wanted)
+            else adapter
+            for key, adapter in adapters.items()
+        }
+        return {key: material for key, material in found.items() if material is not None}
 
     def labelled(self, task: str, code: str) -> Material:
         needs = _SOURCE_SPLITS if code == self.recipe.source_language else _TARGET_SPLITS
@@ -123,7 +172,7 @@ def _base_model_material(choice: BaseModelChoice, folder: Path, content_hash: Co
     if choice.builtin is not None:
         return Material({"builtin": choice.builtin, "world_seed": choice.world_seed}, {})
     if choice.path is not None:
-        return _folder_material(folder, "base_model.path", choice.path, content_hash)
+        return folder_material(folder, "base_model.path", choice.path, content_hash)
     name = str(choice.id)
     revision = choice.revision or _known_revisions().get(name)
     if revision is None:
@@ -132,24 +181,6 @@ def _base_model_material(choice: BaseModelChoice, folder: Path, content_hash: Co
             "Add the commit to use (40 hex digits; the hub shows it in the list of commits of the model).",
         )
     return Material({"id": name, "revision": revision}, {})
-
-
-def _adapter_material(choice: AdapterChoice, code: str, folder: Path, content_hash: ContentHash) -> Material:
-    if choice.path is not None:
-        where = f'language_adapters."{code}".path'
-        return _folder_material(folder, where, choice.path, content_hash)
-    return Material({"id": choice.id, "revision": choice.revision}, {})
-
-
-def _folder_material(start: Path, where: str, written: str, content_hash: ContentHash) -> Material:
-    """A local folder, pinned by the content of the files in it and by its name, under which others know it."""
-    folder = absolute(written, start)
-    if not folder.is_dir():
-        raise InputError(f"{where} is {written}, which is not a folder ({folder}).", "Correct the path.")
-    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]  # not .git and the like
-    hashes = {name.as_posix(): content_hash(folder / name) for name in shown}
-    return Material({"name": folder.name, "path_sha256": hashes}, {"path": str(folder)})
 
 
 @cache

@@ -7,97 +7,18 @@ the target's language adapter swapped in for evaluation. It does no input or out
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from madx_pipeline.cards import Material
+from madx_pipeline.adapter_warnings import adapter_warnings
+from madx_pipeline.jobs import Cell, Job, Key, Plan, fingerprint_of
+from madx_pipeline.material import Material
 from madx_pipeline.materials import Materials
 from madx_pipeline.methods import METHOD_SPECS, Method, MethodSpec
 from madx_pipeline.recipe import Recipe
 from madx_pipeline.stage import Json, Resources, stage_module, stage_page
 
-Key = dict[str, str | int]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One stage for one language, task or seed, with its inputs resolved. Plain data: it crosses process borders.
-
-    Attributes:
-        name: What people call it (`train_language_adapter/sw`); not in the fingerprint.
-        stage: Name of the stage.
-        version: The stage's VERSION.
-        kind: Kind of artifact it makes.
-        key: What tells this job from others of its stage.
-        params: Validated parameters.
-        source: Pinned outside material, or None.
-        locations: Where that material lies on this machine; not in the fingerprint.
-        inputs: Role to fingerprint of the job that makes it.
-        folders: Role to the folder of that job's artifact, relative to the store; not in the fingerprint.
-        resources: What it asks of a machine; not in the fingerprint.
-        fingerprint: sha256 (hex) over stage, version, key, params, inputs and source.
-    """
-
-    name: str
-    stage: str
-    version: int
-    kind: str
-    key: Key
-    params: dict[str, Json]
-    source: dict[str, Json] | None
-    locations: dict[str, str]
-    inputs: dict[str, str]
-    folders: dict[str, str]
-    resources: dict[str, Json]
-    fingerprint: str
-
-    @property
-    def slug(self) -> str:
-        """The key as the first part of a folder name."""
-        return "-".join(str(value) for value in self.key.values()) or self.kind
-
-    @property
-    def folder(self) -> str:
-        """Folder of the artifact, relative to the store."""
-        return f"{self.stage}/{self.slug}-{self.fingerprint[:12]}"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One score of the report: which evaluation job answers for which method.
-
-    Two methods may share a job: on the source language `madx` and `madx_source_kept` are the same.
-    """
-
-    task: str
-    method: str
-    language: str
-    seed: int
-    fingerprint: str
-
-
-@dataclass
-class Plan:
-    """All jobs of a recipe, each after those it needs, and the scores they lead to.
-
-    Attributes:
-        recipe: The recipe planned.
-        jobs: Fingerprint to job, in an order in which they can run.
-        cells: The scores the report will have.
-    """
-
-    recipe: Recipe
-    jobs: dict[str, Job] = field(default_factory=dict)
-    cells: list[Cell] = field(default_factory=list)
-
-
-def fingerprint_of(content: Mapping[str, Any]) -> str:
-    """sha256 (hex) of canonical JSON: sorted keys, no spaces, UTF-8."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+__all__ = ["Cell", "Job", "Key", "Plan", "fingerprint_of", "make_plan"]
 
 
 def make_plan(recipe: Recipe, materials: Materials) -> Plan:
@@ -115,7 +36,10 @@ def make_plan(recipe: Recipe, materials: Materials) -> Plan:
         data = _task_data(book, base, task, materials)
         for seed in recipe.seeds:
             for method in recipe.methods:
-                _method(book, _Setting(task, method, seed, base, data, language_adapters))
+                if seed in recipe.seeds_of(task, method):
+                    ready = materials.task_adapters.get(task)
+                    _method(book, _Setting(task, method, seed, base, data, language_adapters, ready))
+    book.plan.warnings += adapter_warnings(recipe, materials, book.params)
     return book.plan
 
 
@@ -151,6 +75,8 @@ class _Setting:
     base: Job
     data: dict[str, Job]
     language_adapters: dict[str, Job]
+    ready: Material | None = None
+    """A task adapter that takes the place of training one on the source language adapter."""
 
 
 def _method(book: _Book, setting: _Setting) -> None:
@@ -172,6 +98,8 @@ def _tuned(book: _Book, setting: _Setting, spec: MethodSpec) -> Job:
     """The task adapter or the fully fine-tuned model of a method."""
     source = book.plan.recipe.source_language
     inputs = {"base_model": setting.base, "task_data": setting.data[source]}
+    if spec.stacked and setting.ready is not None:
+        return book.add("fetch_task_adapter", {"task": setting.task, "language": source}, inputs, setting.ready)
     key: Key = {"task": setting.task, "language": source, "seed": setting.seed}
     if spec.tunes == "base_model":
         return book.add("finetune_base_model", key, inputs)
@@ -188,15 +116,18 @@ def _evaluation(book: _Book, setting: _Setting, tuned: Job, language: str, with_
         inputs["language_adapter"] = setting.language_adapters[with_language]
     if with_language not in (None, source):  # to see that swapping it in changes anything
         inputs["source_language_adapter"] = setting.language_adapters[source]
+    seed: Key = {"seed": setting.seed} if "seed" in tuned.key else {}
     key: Key = {
-        "task": setting.task,
-        "language": language,
-        "seed": setting.seed,
-        "on": tuned.key.get("on", "full"),
-        "with": with_language or "none",
+        **{"task": setting.task, "language": language},
+        **seed,
+        **{"on": tuned.key.get("on", _ON[tuned.stage]), "with": with_language or "none"},
     }
-    name = f"evaluate_zero_shot/{setting.task}/{language}/{setting.method}/{setting.seed}"
+    name = "/".join(["evaluate_zero_shot", setting.task, language, setting.method, *map(str, seed.values())])
     return book.add("evaluate_zero_shot", key, inputs, name=name)
+
+
+_ON = {"finetune_base_model": "full", "fetch_task_adapter": "published", "train_task_adapter": "none"}
+"""What is said of a tuned model whose key does not say which language adapter it was trained on."""
 
 
 class _Book:
@@ -214,7 +145,7 @@ class _Book:
             "stage": stage,
             "version": stage_module(stage).VERSION,
             "key": key,
-            "params": self._validated(stage),
+            "params": self.params(stage),
             "inputs": {role: job.fingerprint for role, job in inputs.items()},
             "source": material.source if material is not None else None,
         }
@@ -222,6 +153,7 @@ class _Book:
         known = self.plan.jobs.get(fingerprint)
         if known is not None:
             return known
+        obstacle = material.obstacle if material is not None else None
         job = Job(
             name=name or "/".join([stage, *(str(value) for value in key.values())]),
             kind=stage_page(stage).output,
@@ -229,12 +161,15 @@ class _Book:
             folders={role: job.folder for role, job in inputs.items()},
             resources=self._resources(stage),
             fingerprint=fingerprint,
+            expected=dict(material.expected) if material is not None else {},
+            obstacle=obstacle.message if obstacle is not None else "",
+            obstacle_hint=obstacle.hint if obstacle is not None else "",
             **content,
         )
         self.plan.jobs[fingerprint] = job
         return job
 
-    def _validated(self, stage: str) -> dict[str, Json]:
+    def params(self, stage: str) -> dict[str, Json]:
         """The page's parameters with the recipe's overrides, as the stage's `Params` understands them."""
         if stage not in self._params:
             values = {**stage_page(stage).params, **self.plan.recipe.stages.get(stage, {})}

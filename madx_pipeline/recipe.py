@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from madx_pipeline.adapter_choices import COMMIT, AdapterChoice
 from madx_pipeline.cards import CorpusChoice, TaskChoice
 from madx_pipeline.languages import language_problem
 from madx_pipeline.methods import METHOD_SPECS, Method
 
+__all__ = ["AdapterChoice", "BaseModelChoice", "Recipe"]
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def _path_safe(value: str) -> str:
@@ -59,40 +61,12 @@ class BaseModelChoice(_Part):
     def _exactly_one(self) -> Self:
         if sum(part is not None for part in (self.id, self.path, self.builtin)) != 1:
             raise ValueError("give exactly one of id, path, builtin")
-        if self.revision is not None and not _COMMIT.fullmatch(self.revision):
+        if self.revision is not None and not COMMIT.fullmatch(self.revision):
             raise ValueError(f"revision {self.revision!r} is not a commit (40 hex digits); a branch name pins nothing")
         if self.revision is not None and self.id is None:
             raise ValueError("revision goes with id")
         if "world_seed" in self.model_fields_set and self.builtin is None:
             raise ValueError("world_seed goes with builtin: miniature")
-        return self
-
-
-class AdapterChoice(_Part):
-    """Where a language adapter comes from: trained here, a local folder, or the Hub at a revision."""
-
-    train: Literal[True] | None = None
-    none: Literal[True] | None = None
-    """No language adapter: the method `madx` leaves a gap for this language."""
-    id: str | None = None
-    revision: str | None = None
-    path: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_word(cls, value: object) -> object:
-        if isinstance(value, str):
-            if value not in ("train", "none"):
-                raise ValueError("possible: train, none, {path: ...}, {id: ..., revision: ...}")
-            return {value: True}
-        return value
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if sum(part is not None for part in (self.train, self.none, self.id, self.path)) != 1:
-            raise ValueError("give exactly one of: train, none, {path: ...}, {id: ..., revision: ...}")
-        if self.id is not None and not _COMMIT.fullmatch(self.revision or ""):
-            raise ValueError(f"{self.id} needs a revision: the commit (40 hex digits) to take it from")
         return self
 
 
@@ -139,6 +113,15 @@ class Recipe(_Part):
         """Where the language adapter of `language` comes from."""
         default = self.language_adapters.get("default", AdapterChoice(train=True))
         return self.language_adapters.get(language, default)
+
+    def takes_ready_adapter(self, task: str, method: Method) -> bool:
+        """Whether the task adapter of a method is a ready one: where it stacks on the source language adapter."""
+        return self.tasks[task].adapter is not None and METHOD_SPECS[method].stacked
+
+    def seeds_of(self, task: str, method: Method) -> list[int]:
+        """The seeds of a task's training under a method; what is not trained here has no seed, and one score."""
+        seeds = list(dict.fromkeys(self.seeds))
+        return seeds[:1] if self.takes_ready_adapter(task, method) else seeds
 
     def corpus_choice(self, language: str) -> CorpusChoice | None:
         """Where the unlabelled text of `language` comes from, if the recipe says."""

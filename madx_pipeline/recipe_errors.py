@@ -94,7 +94,15 @@ def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
         else:
             arguments = get_args(current)
             current = arguments[-1] if arguments else None
+        current = _without_none(current)
     return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+
+
+def _without_none(annotation: Any) -> Any:
+    """`Model` for `Model | None`."""
+    arguments = get_args(annotation)
+    others = [argument for argument in arguments if argument is not type(None)]
+    return others[0] if len(others) == 1 < len(arguments) else annotation
 
 
 def without(raw: Any, locations: Iterable[Location]) -> Any:

@@ -22,7 +22,25 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from madx_pipeline.errors import CheckError, JobError
+from madx_pipeline.records import Artifact, ArtifactRecord, Check, FileRecord, Json
 from madx_pipeline.shipped import shipped_folder
+
+__all__ = [
+    "STAGES",
+    "Artifact",
+    "ArtifactRecord",
+    "Check",
+    "FileRecord",
+    "Inputs",
+    "Json",
+    "Params",
+    "Resources",
+    "StageModule",
+    "StagePage",
+    "Workspace",
+    "stage_module",
+    "stage_page",
+]
 
 STAGES = (
     "prepare_base_model",
@@ -31,13 +49,11 @@ STAGES = (
     "train_language_adapter",
     "fetch_language_adapter",
     "train_task_adapter",
+    "fetch_task_adapter",
     "finetune_base_model",
     "evaluate_zero_shot",
     "report",
 )
-
-Json = Any
-"""A value that survives a round trip through JSON."""
 
 
 class Params(BaseModel):
@@ -62,90 +78,6 @@ class Resources(BaseModel):
     """Main memory in GiB that the job may need."""
 
 
-class Check(BaseModel):
-    """A question the job asked itself before its result was believed.
-
-    Attributes:
-        name: What was asked, in words_with_underscores.
-        passed: Whether the answer was yes.
-        value: The measured value behind the answer.
-        detail: One sentence that a reader of the report understands.
-        hard: Whether a no fails the job (otherwise it warns).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    passed: bool
-    value: float | int | str | bool | None
-    detail: str
-    hard: bool = True
-
-
-class FileRecord(BaseModel):
-    """Size in bytes and sha256 (hex) of one file of an artifact."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    bytes: int
-    sha256: str
-
-
-class ArtifactRecord(BaseModel):
-    """`artifact.json`: everything there is to know about a finished folder.
-
-    Attributes:
-        format: Version of this file format.
-        stage: Stage that made it.
-        version: The stage's VERSION.
-        kind: What it is (`corpus`, `language_adapter`, ...).
-        name: Name of the job, as shown to people.
-        key: What tells this job from others of its stage (`{"language": "sw"}`).
-        fingerprint: sha256 (hex) over stage, version, key, params, inputs and source.
-        params: Validated parameters.
-        source: Pinned outside material, if any.
-        inputs: Role to fingerprint.
-        facts: What the stage found out, by name; the report reads these.
-        checks: What the job asked itself.
-        seconds: Wall time in seconds over all sittings, a killed one counted to its last checkpoint.
-        libraries: Library to version.
-        files: Relative path to size and sha256.
-        checksum: sha256 (hex) over all of the above.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: int
-    stage: str
-    version: int
-    kind: str
-    name: str
-    key: dict[str, str | int]
-    fingerprint: str
-    params: dict[str, Json]
-    source: dict[str, Json] | None
-    inputs: dict[str, str]
-    facts: dict[str, Json]
-    checks: list[Check]
-    seconds: float
-    libraries: dict[str, str]
-    files: dict[str, FileRecord]
-    checksum: str
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A finished folder of the store, opened for reading."""
-
-    path: Path
-    record: ArtifactRecord
-
-    @property
-    def facts(self) -> dict[str, Json]:
-        """What the stage that made it found out."""
-        return self.record.facts
-
-
 @dataclass(frozen=True)
 class Inputs:
     """What a stage's function may read.
@@ -155,12 +87,14 @@ class Inputs:
         source: Pinned description of outside material (part of the fingerprint).
         locations: Where that material lies on this machine (not part of it).
         artifacts: Role to finished artifact; an optional role that is not used is missing.
+        expected: Name of a file to fetch to the sha256 (hex) that a lock file holds (not part of it).
     """
 
     key: Mapping[str, str | int]
     source: Mapping[str, Json]
     locations: Mapping[str, str]
     artifacts: Mapping[str, Artifact]
+    expected: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, role: str) -> Artifact:
         return self.artifacts[role]

@@ -15,39 +15,23 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
+from madx_pipeline import unfinished
 from madx_pipeline.durable import sync, write_durably
 from madx_pipeline.errors import InputError
 from madx_pipeline.integrity import NOT_OUTPUT, RECORD, Damage, checksum_of, damage_of, file_records, read_artifact
 from madx_pipeline.plan import Job
-from madx_pipeline.stage import Artifact, ArtifactRecord, Check, Json, Workspace
+from madx_pipeline.stage import Artifact, ArtifactRecord, Json, Workspace
+from madx_pipeline.unfinished import Failure
 
 FORMAT = 1
 """Version of the layout of the store and of `artifact.json`."""
 
 PARTIAL = ".partial"
 _FINISHED = re.compile(r"-[0-9a-f]{12}$")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a job failed, as found beside its unfinished work.
-
-    Attributes:
-        message: What went wrong; one line.
-        hint: What to do; one line.
-        log: Path of the job's log.
-        checks: What the job had asked itself until then; the last one may be what failed it.
-    """
-
-    message: str
-    hint: str
-    log: str
-    checks: tuple[Check, ...] = ()
 
 
 class Store:
@@ -141,9 +125,9 @@ class Store:
     def begin(self, job: Job) -> Workspace:
         """The workspace of a job: fresh, but for the checkpoints of an earlier sitting of the same job."""
         partial = self.partial(job)
-        if _partial_fingerprint(partial) not in (None, job.fingerprint):
+        if unfinished.fingerprint_of_work(partial) not in (None, job.fingerprint):
             shutil.rmtree(partial)
-        before = _seconds_before(partial)
+        before = unfinished.seconds_before(partial)
         checkpoints = partial / "checkpoints"
         checkpoints.mkdir(parents=True, exist_ok=True)
         for path in partial.iterdir():
@@ -189,63 +173,19 @@ class Store:
 
     def fail(self, job: Job, message: str, hint: str) -> Failure:
         """Leaves a note of why a job failed beside its unfinished work."""
-        partial = self.partial(job)
-        failure = Failure(message, hint, str(partial / "log.txt"))
-        try:
-            partial.mkdir(parents=True, exist_ok=True)
-            note = {"message": message, "hint": hint, "log": failure.log}
-            (partial / "failure.json").write_text(json.dumps(note), encoding="utf-8")
-        except OSError:  # a full disk must not hide why the job failed
-            return failure
-        return failure
+        return unfinished.note_failure(self.partial(job), message, hint)
 
     def failure(self, job: Job) -> Failure | None:
         """Why the last attempt at a job failed, or None."""
-        try:
-            note = json.loads((self.partial(job) / "failure.json").read_text(encoding="utf-8"))
-            return Failure(note["message"], note["hint"], note["log"], self._checks_until(job))
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
+        return unfinished.read_failure(self.partial(job))
 
     def keep_checks(self, workspace: Workspace) -> None:
         """Keeps what a job that failed had asked itself: without an artifact nothing else would."""
-        notes = [check.model_dump() for check in workspace.checks]
-        (workspace.path / "checks.json").write_text(json.dumps(notes), encoding="utf-8")
-
-    def _checks_until(self, job: Job) -> tuple[Check, ...]:
-        try:
-            notes = json.loads((self.partial(job) / "checks.json").read_text(encoding="utf-8"))
-            return tuple(Check.model_validate(note) for note in notes)
-        except (OSError, ValueError):
-            return ()
+        unfinished.note_checks(workspace.path, workspace.checks)
 
     def progress(self, job: Job) -> dict[str, Json] | None:
         """How far a running job is (`done`, `total`, `numbers`), or None."""
-        try:
-            note: dict[str, Json] = json.loads((self.partial(job) / "progress.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return note
-
-
-def _partial_fingerprint(partial: Path) -> str | None:
-    """Whose unfinished work this is; the folder's name holds only twelve digits of it."""
-    try:
-        return str(json.loads((partial / "job.json").read_text(encoding="utf-8"))["fingerprint"])
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError):
-        return "unreadable"
-
-
-def _seconds_before(partial: Path) -> float:
-    """Seconds that earlier sittings spent, to their last sign of life."""
-    try:
-        note = json.loads((partial / "job.json").read_text(encoding="utf-8"))
-        last = (partial / "progress.json").stat().st_mtime
-        return float(note["seconds_before"]) + max(0.0, last - float(note["started"]))
-    except (OSError, ValueError, KeyError):
-        return 0.0
+        return unfinished.read_progress(self.partial(job))
 
 
 def _remove(path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from madx_pipeline.adapter_files import LAYOUTS, config_problems
+from madx_pipeline.adapter_files import LAYOUTS, config_checks, problems_of
 from madx_pipeline.adapter_model import (
     AdapterShape,
     add_adapter,
@@ -102,7 +102,7 @@ def test_the_known_layouts_are_those_of_the_library(exchanged: Path) -> None:
     assert layouts.keys() == LAYOUTS.keys()
     for name, config in layouts.items():
         assert {key: config[key] for key in LAYOUTS[name]} == LAYOUTS[name]
-        assert config_problems(config, name) == []
+        assert problems_of(config_checks(config, {}, name)) == []
 
 
 def test_only_adapter_model_imports_the_library() -> None:

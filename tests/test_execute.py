@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +170,29 @@ def test_an_artifact_with_an_unreadable_record_is_set_aside_not_overwritten(
     (folder / "artifact.json").write_text("{", encoding="utf-8")
     assert execute(job, tmp_path).state == "ran"
     assert folder.with_name(f"{folder.name}.damaged-1").is_dir()
+
+
+def test_a_job_that_is_known_to_be_impossible_fails_with_the_reason_and_is_not_started(
+    store: Store, job: Job, stage_does: Callable[[Run], None], tmp_path: Path
+) -> None:
+    def run(inputs: Inputs, params: Any, out: Workspace) -> None:
+        raise AssertionError("must not run")
+
+    stage_does(run)
+    impossible = replace(job, obstacle="x/sw is not in the cache.", obstacle_hint="Log in with `hf auth login`.")
+    outcome = execute(impossible, tmp_path)
+    assert outcome.state == "failed"
+    assert outcome.problem is not None
+    assert outcome.problem.message == "prepare_corpus/qaa failed: x/sw is not in the cache."
+    assert outcome.problem.hint == "Log in with `hf auth login`."
+    assert not store.partial(impossible).exists()
+
+
+def test_a_stage_is_told_what_the_lock_file_expects(
+    store: Store, job: Job, stage_does: Callable[[Run], None], tmp_path: Path
+) -> None:
+    stage_does(lambda inputs, params, out: out.describe(expected=dict(inputs.expected)))
+    execute(replace(job, expected={"adapter_config.json": "00"}), tmp_path)
+    artifact = store.find(job)
+    assert artifact is not None
+    assert artifact.facts == {"expected": {"adapter_config.json": "00"}}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from madx_pipeline.cards import Material
+from madx_pipeline.errors import Problem
 from madx_pipeline.materials import Materials
 from madx_pipeline.methods import METHODS
 from madx_pipeline.plan import Job, Plan, fingerprint_of, make_plan
@@ -27,7 +28,11 @@ GOOD: dict[str, Any] = {
 
 def plan_of(**changes: Any) -> Plan:
     recipe = Recipe.model_validate({**GOOD, **changes})
-    materials = Materials(
+    return make_plan(recipe, materials_of(recipe))
+
+
+def materials_of(recipe: Recipe) -> Materials:
+    return Materials(
         base_model=Material({"builtin": "miniature", "world_seed": 0}, {}),
         corpora={language: Material({"text": f"text of {language}"}, {}) for language in recipe.languages},
         task_data={
@@ -36,7 +41,16 @@ def plan_of(**changes: Any) -> Plan:
             for language in recipe.languages
         },
     )
-    return make_plan(recipe, materials)
+
+
+READY = Material({"id": "x/ner", "revision": "0" * 40, "labels": {}, "trained_on": "en", "leave_out": []}, {})
+
+
+def plan_with_ready_adapter(material: Material = READY, **changes: Any) -> Plan:
+    """A plan whose task `ner` takes a published task adapter."""
+    tasks = {"pos": {"card": "conllu"}, "ner": {"card": "conll", "adapter": "x/ner"}}
+    recipe = Recipe.model_validate({**GOOD, "tasks": tasks, **changes})
+    return make_plan(recipe, replace(materials_of(recipe), task_adapters={"ner": material}))
 
 
 def jobs_of(plan: Plan, stage: str) -> list[Job]:
@@ -181,3 +195,58 @@ def test_folders_are_named_by_key_and_fingerprint() -> None:
     for job in plan_of().jobs.values():
         assert job.folder == f"{job.stage}/{job.slug}-{job.fingerprint[:12]}"
         assert "/" not in job.slug
+
+
+def test_a_ready_task_adapter_takes_the_place_of_training_where_it_stacks_on_a_language_adapter() -> None:
+    plan = plan_with_ready_adapter()
+    [fetched] = jobs_of(plan, "fetch_task_adapter")
+    used = {
+        (cell.task, cell.method, cell.seed, plan.jobs[plan.jobs[cell.fingerprint].inputs["tuned"]].stage)
+        for cell in plan.cells
+        if cell.language == "sw"
+    }
+    trained = [
+        (task, method, seed, stage)
+        for seed in (1, 2)
+        for task, method, stage in (
+            ("ner", "task_adapter_only", "train_task_adapter"),
+            ("ner", "full_finetuning", "finetune_base_model"),
+            ("pos", "madx", "train_task_adapter"),
+            ("pos", "madx_source_kept", "train_task_adapter"),
+            ("pos", "task_adapter_only", "train_task_adapter"),
+            ("pos", "full_finetuning", "finetune_base_model"),
+        )
+    ]
+    ready = [("ner", method, 1, "fetch_task_adapter") for method in ("madx", "madx_source_kept")]
+    assert used == {*trained, *ready}
+    assert plan.jobs[fetched.inputs["task_data"]].key == {"task": "ner", "language": "en"}
+    assert "language_adapter" not in fetched.inputs
+
+
+def test_a_ready_task_adapter_has_no_seed_so_other_seeds_rerun_nothing_of_it() -> None:
+    before, after = plan_with_ready_adapter(seeds=[1, 2]), plan_with_ready_adapter(seeds=[7])
+    kept = {job.name for fingerprint, job in after.jobs.items() if fingerprint in before.jobs}
+    assert {"fetch_task_adapter/ner/en", "evaluate_zero_shot/ner/sw/madx"} <= kept
+    assert [cell.seed for cell in after.cells if (cell.task, cell.method, cell.language) == ("ner", "madx", "sw")] == [
+        7
+    ]
+
+
+def test_what_a_lock_file_expects_and_why_a_job_cannot_run_are_not_in_the_fingerprint() -> None:
+    plain = plan_with_ready_adapter()
+    other = plan_with_ready_adapter(
+        Material(READY.source, {}, {"adapter_config.json": "0" * 64}, Problem("no hub", "wait"))
+    )
+    assert set(plain.jobs) == set(other.jobs)
+    [job] = jobs_of(other, "fetch_task_adapter")
+    assert job.expected == {"adapter_config.json": "0" * 64}
+    assert (job.obstacle, job.obstacle_hint) == ("no hub", "wait")
+
+
+def test_a_published_language_adapter_reruns_when_its_layers_are_left_out() -> None:
+    recipe = Recipe.model_validate({**GOOD, "language_adapters": {"default": "train", "en": "x/en"}})
+    changed = recipe.model_copy(update={"stages": {"fetch_language_adapter": {"leave_out": [11]}}})
+    found = replace(materials_of(recipe), adapters={"en": Material({"id": "x/en", "revision": "0" * 40}, {})})
+    before, after = make_plan(recipe, found), make_plan(changed, found)
+    assert rerun(before, after) == {"fetch_language_adapter", "train_task_adapter", "evaluate_zero_shot"}
+    assert len(jobs_of(after, "fetch_language_adapter")) == 1

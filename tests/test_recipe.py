@@ -11,6 +11,8 @@ import yaml
 from madx_pipeline.durable import sha256_of
 from madx_pipeline.errors import InputError, Problem
 from madx_pipeline.materials import find_materials
+from madx_pipeline.published.lock import Lock
+from madx_pipeline.published.pin import Pinning
 from madx_pipeline.recipe import Recipe
 from madx_pipeline.recipe_file import find_recipe, read_recipe, recipe_names
 
@@ -23,12 +25,14 @@ GOOD: dict[str, Any] = {
     "tasks": {"pos": {"card": "miniature_pos"}},
 }
 
+NO_LOCK = Pinning(Lock(Path("recipe.lock.yaml")))
+
 
 def problems_of(folder: Path, text: str) -> list[Problem]:
     path = folder / "recipe.yaml"
     path.write_text(text, encoding="utf-8")
     try:
-        find_materials(read_recipe(path), sha256_of)
+        find_materials(read_recipe(path), sha256_of, NO_LOCK)
     except InputError as error:
         return list(error.problems)
     return []
@@ -48,7 +52,7 @@ def test_a_good_recipe_has_no_problems(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_shipped_recipe_can_be_planned(name: str) -> None:
-    recipe, materials = find_materials(read_recipe(find_recipe(name)), sha256_of)
+    recipe, materials = find_materials(read_recipe(find_recipe(name)), sha256_of, NO_LOCK)
     assert recipe.name == name
     assert materials.base_model is not None
 
@@ -120,9 +124,29 @@ def test_every_shipped_recipe_can_be_planned(name: str) -> None:
             "Correct the path.",
         ),
         (
-            {"language_adapters": {"default": "published"}},
-            'recipe.yaml: language_adapters.default is "published": possible: train, none, {path: ...}',
+            {"language_adapters": {"default": "publishd"}},
+            'recipe.yaml: language_adapters.default is "publishd": possible: train, published, none, an id',
             "Correct the value.",
+        ),
+        (
+            {"language_adapters": {"default": {"id": "a/b", "revision": "main"}}},
+            "revision 'main' is not a commit (40 hex digits); a branch name pins nothing.",
+            "Correct the value.",
+        ),
+        (
+            {"language_adapters": {"default": {"train": True, "id": "a/b"}}},
+            "give exactly one of: train, published, none, an id",
+            "Correct the value.",
+        ),
+        (
+            {"tasks": {"pos": {"card": "miniature_pos", "adapter": {"labels": {"0": "O"}}}}},
+            "give exactly one of: an id, {path: ...}, {id: ..., revision: ...}",
+            "Correct the value.",
+        ),
+        (
+            {"tasks": {"pos": {"card": "miniature_pos", "adapter": {"id": "a/b", "label": {}}}}},
+            "recipe.yaml: tasks.pos.adapter.label is not a known key.",
+            'Nearest: "labels".',
         ),
         (
             {"corpora": {}},

@@ -34,15 +34,8 @@ from madx_pipeline.adapter_model.checks import (
     inverse_error,
     weights_hash,
 )
-from madx_pipeline.adapter_model.files import (
-    ExpectedTensors,
-    adapter_problems,
-    expected_tensors,
-    head_labels,
-    load_language_adapter,
-    load_task_adapter,
-    save_adapter,
-)
+from madx_pipeline.adapter_model.files import head_labels, load_language_adapter, load_task_adapter, save_adapter
+from madx_pipeline.adapter_model.inspection import adapter_checks, adapter_problems, base_config, expected_tensors
 from madx_pipeline.adapter_model.stack import (
     AdapterShape,
     TrainableSet,
@@ -60,13 +53,14 @@ __all__ = [
     "AdapterModel",
     "AdapterShape",
     "AdapterTrainer",
-    "ExpectedTensors",
     "InvertibleCalls",
     "TrainableSet",
     "active_stack",
+    "adapter_checks",
     "adapter_parameters",
     "adapter_problems",
     "add_adapter",
+    "base_config",
     "check_adapter_name",
     "count_invertible_calls",
     "expected_tensors",

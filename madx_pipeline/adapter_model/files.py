@@ -9,90 +9,23 @@ compared afterwards.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from adapters import AdapterConfig, AutoAdapterModel
+from adapters import AdapterConfig, ClassificationHead, TaggingHead
 from adapters.loading import AdapterLoader
 from torch import Tensor
-from transformers import AutoConfig
 
-from madx_pipeline.adapter_files import (
-    AdapterFolder,
-    HeadFolder,
-    base_model_problems,
-    read_adapter,
-    read_head,
-    tensor_problems,
-    with_prefix_removed,
-)
+from madx_pipeline.adapter_files import AdapterFolder, HeadFolder, read_adapter, read_head, with_prefix_removed
 from madx_pipeline.adapter_model.base import AdapterModel, check_adapter_name, seeded
 from madx_pipeline.adapter_model.checks import weights_hash
+from madx_pipeline.adapter_model.inspection import adapter_problems, renamed
 from madx_pipeline.errors import JobError, Problem
 from madx_pipeline.stage import Json
 
-_HEAD_TYPES = ("tagging", "classification")
-_PROBE = "probe"
-"""Published adapters may have names (`to`) that cannot be added; what they are called is only text here."""
-
-
-@dataclass(frozen=True)
-class ExpectedTensors:
-    """What an adapter consists of in a base model.
-
-    Attributes:
-        prefix: What the base model's tensors begin with (`roberta.`).
-        shapes: Name, without that prefix, to shape.
-    """
-
-    prefix: str
-    shapes: dict[str, tuple[int, ...]]
-
-
-def expected_tensors(config: Any, adapter_config: Mapping[str, Json], name: str) -> ExpectedTensors:
-    """Names and shapes of the tensors that an adapter has in a base model, by adding it to one without memory.
-
-    Args:
-        config: The base model's transformers configuration.
-        adapter_config: An adapter's config in today's format.
-        name: The name that its tensors carry; any text.
-    """
-    with torch.device("meta"):
-        probe = AutoAdapterModel.from_config(_plain(config))
-        probe.add_adapter(_PROBE, config=AdapterConfig.load(dict(adapter_config)))
-    belongs = AdapterLoader(probe).filter_func(_PROBE)
-    prefix = f"{probe.base_model_prefix}."
-    named = {key.removeprefix(prefix): tensor for key, tensor in probe.state_dict().items() if belongs(key)}
-    return ExpectedTensors(prefix, {_rename(key, _PROBE, name): tuple(tensor.shape) for key, tensor in named.items()})
-
-
-def adapter_problems(
-    adapter: AdapterFolder, base_model: Path | AdapterModel, base_facts: Mapping[str, Json]
-) -> list[Problem]:
-    """Everything that is wrong with an adapter for this base model, found without loading it.
-
-    Args:
-        adapter: From `adapter_files.read_adapter`.
-        base_model: The `model/` folder of a base_model artifact, or a model loaded from it.
-        base_facts: The artifact's `facts`.
-    """
-    problems = [*adapter.problems, *base_model_problems(adapter, base_facts)]
-    fits = all(adapter.record.get(key, base_facts[key]) == base_facts[key] for key in ("model_type", "hidden_size"))
-    if not adapter.problems and fits:
-        config = AutoConfig.from_pretrained(base_model) if isinstance(base_model, Path) else base_model.config
-        try:
-            expected = expected_tensors(config, adapter.config, adapter.name)
-        except KeyError:  # the library's answer to a layer that a mapping of factors leaves out
-            found = "adapter_config.json gives no reduction_factor for some layer, and no default"
-            return [*problems, Problem(f"{adapter.where}: {found}.", "Fetch or save the adapter again.")]
-        tensors = with_prefix_removed(adapter.tensors, expected.prefix)
-        shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
-        problems += tensor_problems(adapter, shapes, expected.shapes)
-    return problems
+_HEADS = {"tagging": TaggingHead, "classification": ClassificationHead}
 
 
 def load_language_adapter(
@@ -122,7 +55,9 @@ def load_language_adapter(
     return adapter
 
 
-def load_task_adapter(model: AdapterModel, folder: Path, name: str, base_facts: Mapping[str, Json]) -> None:
+def load_task_adapter(
+    model: AdapterModel, folder: Path, name: str, base_facts: Mapping[str, Json], where: str | None = None
+) -> AdapterFolder:
     """Inspects and loads a task adapter together with its prediction head, which becomes active.
 
     Args:
@@ -130,22 +65,27 @@ def load_task_adapter(model: AdapterModel, folder: Path, name: str, base_facts: 
         folder: What `save_adapter(..., with_head=True)` wrote.
         name: Name to load both under (`task_adapter_name(...)`); must be free.
         base_facts: `facts` of the base_model artifact, against which the adapter is checked.
+        where: What messages call it; the folder if None.
+
+    Returns:
+        What was read, in today's format.
 
     Raises:
         JobError: With every problem found. Neither adapter nor head of that name is in the model then.
     """
     _check_free(model, name)
-    adapter, head = read_adapter(folder, str(folder)), read_head(folder, str(folder))
+    adapter, head = read_adapter(folder, where or str(folder)), read_head(folder, where or str(folder))
     problems = [*adapter_problems(adapter, model, base_facts), *head.problems]
-    problems += [] if problems else _head_problems(head, adapter.where)
+    module: Any = None
+    if not head.problems:
+        module = _head_module(model, head, name)
+        problems += _misfits(module, head, adapter.where)
     if problems:
         raise JobError(problems)
-    _add_head(model, head, name, adapter.where)
-    try:
-        _add(model, adapter, name)
-    except BaseException:
-        model.delete_head(name)
-        raise
+    _add(model, adapter, name)
+    module.load_state_dict(head.tensors)
+    model.add_prediction_head(module)
+    return adapter
 
 
 def head_labels(model: AdapterModel, head: str) -> list[str]:
@@ -186,7 +126,7 @@ def _add(model: AdapterModel, adapter: AdapterFolder, name: str) -> None:
     try:
         AdapterLoader(model).load_from_state_dict(wanted, name, loading_info=info)
         state = model.state_dict()
-        left_over = [key for key, tensor in wanted.items() if not torch.equal(state[key].cpu(), tensor)]
+        left_over = [key for key, tensor in wanted.items() if not _holds(state, key, tensor)]
         if any(info.values()) or left_over:
             raise JobError(f"{adapter.where} was not loaded whole: {info or left_over}.")
     except BaseException:
@@ -194,51 +134,29 @@ def _add(model: AdapterModel, adapter: AdapterFolder, name: str) -> None:
         raise
 
 
+def _holds(state: Mapping[str, Tensor], key: str, tensor: Tensor) -> bool:
+    return key in state and torch.equal(state[key].cpu(), tensor)
+
+
 def _renamed(model: AdapterModel, adapter: AdapterFolder, name: str) -> dict[str, Tensor]:
     prefix = f"{model.base_model_prefix}."
     tensors = with_prefix_removed(adapter.tensors, prefix)
-    return {prefix + _rename(key, adapter.name, name): tensor for key, tensor in tensors.items()}
+    return {prefix + renamed(key, adapter.name, name): tensor for key, tensor in tensors.items()}
 
 
-def _head_problems(head: HeadFolder, where: str) -> list[Problem]:
-    kind, labels = head.config.get("head_type"), head.config.get("label2id")
-    if kind not in _HEAD_TYPES:
-        return [Problem(f"{where}: head_type is {kind!r}; possible: {', '.join(_HEAD_TYPES)}.")]
-    if not isinstance(labels, dict) or not _numbers_each_once(labels.values(), head.config.get("num_labels")):
-        return [Problem(f"{where}: head_config.json has no complete label2id.")]
-    return []
-
-
-def _numbers_each_once(ids: Iterable[Json], number: Json) -> bool:
-    """Whether the ids are 0 to `number` - 1, in any order; both are foreign text, of any type."""
-    found = list(ids)
-    return all(type(one) is int for one in (*found, number)) and sorted(found) == list(range(number))
-
-
-def _add_head(model: AdapterModel, head: HeadFolder, name: str, where: str) -> None:
+def _head_module(model: AdapterModel, head: HeadFolder, name: str) -> Any:
+    """The head as a module that is not in the model yet, its weights not loaded."""
+    settings = {key: value for key, value in head.config.items() if key not in ("head_type", "label2id")}
+    by_id = {number: label for label, number in head.config["label2id"].items()}
     with seeded(0):
-        model.add_prediction_head_from_config(name, copy.deepcopy(head.config))
-    module = model.heads[name]
+        return _HEADS[head.config["head_type"]](model, name, id2label=by_id, **settings)
+
+
+def _misfits(module: Any, head: HeadFolder, where: str) -> list[Problem]:
     expected = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
     found = {key: tuple(tensor.shape) for key, tensor in head.tensors.items()}
-    if found != expected:
-        model.delete_head(name)
-        odd = sorted(dict(found.items() ^ expected.items()))
-        raise JobError(f"{where}: the head's weights do not fit head_config.json: {odd[0]}.", "Save it again.")
-    module.load_state_dict(head.tensors)
-
-
-def _plain(config: Any) -> Any:
-    """The base model's shape without the adapters and heads that a live model's config collects."""
-    settings = copy.deepcopy(config).to_dict()
-    return AutoConfig.for_model(
-        **{
-            key: value
-            for key, value in settings.items()
-            if key not in ("adapters", "prediction_heads", "architectures")
-        }
-    )
-
-
-def _rename(key: str, old: str, new: str) -> str:
-    return key.replace(f"adapters.{old}.", f"adapters.{new}.")
+    if found == expected:
+        return []
+    odd = sorted(dict(found.items() ^ expected.items()))
+    message = f"{where}: the head's weights do not fit head_config.json: {odd[0]}."
+    return [Problem(message, "Fetch or save the adapter again.")]

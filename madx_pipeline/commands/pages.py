@@ -13,6 +13,7 @@ from madx_pipeline.cards import CorpusCard, TaskCard, card_names, corpus_card, t
 from madx_pipeline.errors import InputError, suggestion
 from madx_pipeline.languages import is_language, language_name
 from madx_pipeline.miniature import LANGUAGES as MINIATURE_LANGUAGES
+from madx_pipeline.published.catalogue import catalogue_of
 from madx_pipeline.recipe_file import recipe_names
 from madx_pipeline.shipped import recipes_folder, shipped_folder
 from madx_pipeline.stage import STAGES, stage_page
@@ -81,7 +82,19 @@ def _stages() -> list[Row]:
 def _cards() -> list[Row]:
     corpora = [{"name": name, "kind": "corpus", "summary": corpus_card(name).summary} for name in card_names("corpora")]
     tasks = [{"name": name, "kind": "task", "summary": task_card(name).summary} for name in card_names("tasks")]
-    return corpora + tasks
+    return corpora + tasks + [_catalogue_row(path.stem) for path in _catalogue_pages()]
+
+
+def _catalogue_pages() -> list[Path]:
+    """The pages of published adapters, one a base model."""
+    return sorted((shipped_folder("data_cards") / "adapters").glob("*.yaml"))
+
+
+def _catalogue_row(name: str) -> Row:
+    catalogue = catalogue_of(name)
+    assert catalogue is not None, name
+    summary = f"Published adapters for {catalogue.base_model}: {len(catalogue.language_adapters)} language adapters."
+    return {"name": name, "kind": "adapters", "summary": f"{summary} See madx adapters list."}
 
 
 def _recipes() -> list[Row]:
@@ -120,4 +133,5 @@ def _pages() -> dict[str, Path]:
     found = {name: shipped_folder("stages") / f"{name}.yaml" for name in STAGES}
     found |= {name: cards / "corpora" / f"{name}.yaml" for name in card_names("corpora")}
     found |= {name: cards / "tasks" / f"{name}.yaml" for name in card_names("tasks")}
+    found |= {path.stem: path for path in _catalogue_pages()}
     return found | {name: recipes_folder() / f"{name}.yaml" for name in recipe_names()}

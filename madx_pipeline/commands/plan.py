@@ -21,11 +21,14 @@ def show_plan(name: str, home: Path, *, as_json: bool) -> None:
     store.check_format()
     rows = plan_rows(plan, store)
     if as_json:
-        typer.echo(json.dumps({"recipe": plan.recipe.name, "jobs": rows}, indent=1, ensure_ascii=False))
+        found = {"recipe": plan.recipe.name, "jobs": rows, "warnings": plan.warnings}
+        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return
     for row in rows:
         why = f"  ({row['why']})" if row["why"] else ""
         typer.echo(f"{row['state']:7} {row['fingerprint'][:12]} {row['name']}{why}")
+    for warning in plan.warnings:
+        typer.echo(f"warning: {warning}")
     counts = Counter(row["state"] for row in rows)
     typer.echo(f"{len(rows)} jobs: {counts['found']} found, {counts['to run']} to run.")
 

@@ -1,4 +1,4 @@
-"""`madx run` and `madx report`."""
+"""`madx run`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from pathlib import Path
 import typer
 
 from madx_pipeline.commands.display import Display
+from madx_pipeline.commands.locking import note_what_was_fetched, refuse_other_bytes
 from madx_pipeline.commands.planning import plan_recipe
-from madx_pipeline.errors import InputError, suggestion
+from madx_pipeline.commands.report import write_report_of
+from madx_pipeline.errors import InputError, JobError, suggestion
 from madx_pipeline.execute import Outcome
 from madx_pipeline.plan import Plan
+from madx_pipeline.published.lock import lock_path
+from madx_pipeline.recipe_file import find_recipe
 from madx_pipeline.runner import Selection, run_plan, select
 from madx_pipeline.runners import make_runner
 from madx_pipeline.stage import STAGES
@@ -32,6 +36,7 @@ class RunOptions:
     runner: str | None = None
     workers: int | None = None
     force: str | None = None
+    locked: bool = False
 
 
 def run_recipe(name: str, home: Path, options: RunOptions) -> int:
@@ -39,11 +44,16 @@ def run_recipe(name: str, home: Path, options: RunOptions) -> int:
 
     Raises:
         InputError: If the recipe, the options or the store cannot be used; nothing was run then.
+        JobError: If what was fetched could not be noted in the lock file.
     """
-    plan = plan_recipe(name, home)
+    plan = plan_recipe(name, home, locked_only=options.locked)
+    lock = lock_path(find_recipe(name), home)
     _check_options(plan, options)
     store = Store(home)
+    refuse_other_bytes(plan, store, lock)
     store.open_for_writing()
+    for warning in plan.warnings:
+        typer.echo(f"warning: {warning}")
     selection = _selection(plan, options)
     runner = make_runner(options.runner, options.workers, home, plan)
     display = Display(plan, store)
@@ -53,23 +63,14 @@ def run_recipe(name: str, home: Path, options: RunOptions) -> int:
     except KeyboardInterrupt:
         typer.echo("Interrupted. Run again to resume.", err=True)
         return INTERRUPTED
+    finally:
+        unnoted = [] if options.locked else note_what_was_fetched(plan, store, lock)
     _summarise(outcomes)
-    code = _exit_code(outcomes, selection)
-    return code if _ends_before_report(options) else max(code, _write_report(plan, store))
-
-
-def report_recipe(name: str, home: Path) -> int:
-    """Writes the report of a recipe from what is in the store, gaps and all; 0 if that went well.
-
-    Raises:
-        InputError: If the recipe cannot be used, or there is no store in `home`.
-    """
-    plan = plan_recipe(name, home)
-    store = Store(home)
-    if not store.root.is_dir():
-        raise InputError(f"there is no store in {home}.", f"Run the recipe first: madx run {name} --home {home}")
-    store.check_format()
-    return _write_report(plan, store)
+    if not _ends_before_report(options):
+        write_report_of(plan, store)
+    if unnoted:
+        raise JobError(unnoted)
+    return _exit_code(outcomes, selection)
 
 
 def _check_options(plan: Plan, options: RunOptions) -> None:
@@ -109,11 +110,3 @@ def _summarise(outcomes: dict[str, Outcome]) -> None:
 def _exit_code(outcomes: dict[str, Outcome], selection: Selection) -> int:
     """1 if anything that was asked for is not there."""
     return int(any(outcomes[wanted].state in ("failed", "not run") for wanted in selection.wanted))
-
-
-def _write_report(plan: Plan, store: Store) -> int:
-    from madx_pipeline.report.write import write_report
-
-    outcome = write_report(plan, store)
-    typer.echo(f"report ({outcome.state}): {outcome.folder / 'report.md'}")
-    return 0

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from madx_pipeline.adapter_choices import TaskAdapterChoice
 from madx_pipeline.data.formats import ReadOptions
 from madx_pipeline.data.sources import HubTable, LabelScheme, Metric, Split, TaskType
 
@@ -123,3 +124,5 @@ class TaskChoice(_Part):
     """Their label to ours, by name. For a task in IOB2 these are entity types: `{DATE: O, OTH: LOC}`."""
     read: dict[str, Any] = Field(default_factory=dict)
     """Options of the file format that differ from the card's, such as `{label: topic, quoting: false}`."""
+    adapter: TaskAdapterChoice | None = None
+    """A ready task adapter, taken in the place of training one by the methods that stack on a language adapter."""

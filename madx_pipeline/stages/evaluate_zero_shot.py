@@ -56,6 +56,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     encoded = _encoded(inputs, params, kind, examples, labels)
     if len(stack) > 1:
         checks.check_language_adapter_counts(model, kind, encoded, stack, out)
+        _check_left_out(inputs, out)
         _check_swap(inputs, model, encoded, stack, out)
     answers = predict(model, kind, encoded, params.per_device_eval_batch_size, out.progress)
     predicted = kind.decode(encoded, answers, dict(enumerate(labels)))
@@ -99,6 +100,30 @@ def _check_swap(inputs: Inputs, model: AdapterModel, encoded: Encoded, stack: Se
     checks.check_swapping_counts(model, kind, encoded, (stack, (name, *stack[1:])), out)
     model.delete_adapter(name)
     checks.check_stack(model, stack, out, "active_stack_after_swapping")
+
+
+def _check_left_out(inputs: Inputs, out: Workspace) -> None:
+    """Warns where a published task adapter was trained over language adapters that lack other layers than this one."""
+    wanted = inputs["tuned"].facts.get("language_leave_out")
+    if wanted is None:
+        return
+    language = inputs["language_adapter"].facts
+    lacks = sorted(language.get("leave_out") or ())
+    odd = sorted(set(wanted) ^ set(lacks))
+    stage = "fetch" if language.get("origin") == "published" else "train"
+    trained = f"The task adapter was trained over language adapters that leave out {_layers(wanted)}"
+    detail = (
+        f"{trained}; that of {language['language']} leaves out {_layers(lacks)}."
+        f" Say stages: {{{stage}_language_adapter: {{leave_out: {sorted(wanted)}}}}}."
+        if odd
+        else f"{trained}, as that of {language['language']} does."
+    )
+    out.check("language_adapter_leaves_out_the_right_layers", not odd, _layers(lacks), detail, hard=False)
+
+
+def _layers(layers: Sequence[int]) -> str:
+    """`layers 0, 11`, or that there are none."""
+    return f"layers {', '.join(map(str, sorted(layers)))}" if layers else "no layers"
 
 
 def _encoded(

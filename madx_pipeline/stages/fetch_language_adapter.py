@@ -3,15 +3,25 @@
 Only config and weights are taken, never a prediction head (a published masked-LM head would overwrite the
 word embeddings). The adapter ends as the same kind of artifact that training makes, saved by today's
 library as safetensors.
+
+For MAD-X 2.0 layers can be left out (Pfeiffer et al. 2021, "UNKs Everywhere"): the whole adapter is checked
+first, then the adapters of these layers are dropped.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from madx_pipeline.stage import Artifact, Inputs, Json, Workspace
+from pydantic import Field
+
+from madx_pipeline.adapter_shapes import variant_of
+from madx_pipeline.errors import JobError
+from madx_pipeline.fetching import check_names_base_model, fetch
+from madx_pipeline.published.files import ADAPTER_FILES
+from madx_pipeline.stage import Artifact, Inputs, Workspace
 from madx_pipeline.stage import Params as StageParams
 
 if TYPE_CHECKING:
@@ -20,11 +30,14 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
-_MODEL_CARD = "README.md"
-
 
 class Params(StageParams):
-    """None: which adapter it is stands in the recipe, and is the job's source."""
+    """Which adapter it is stands in the recipe, and is the job's source."""
+
+    leave_out: tuple[int, ...] = Field(
+        strict=False,
+        description="Layers, counted from 0, whose adapter is dropped, beside those that the published one lacks.",
+    )
 
 
 def run(inputs: Inputs, params: Params, out: Workspace) -> None:
@@ -33,77 +46,56 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     Raises:
         JobError: If it cannot be had, or does not belong to this base model, with every reason found.
     """
-    from madx_pipeline.adapter_model import language_adapter_name, load_language_adapter, load_model, save_adapter
+    from madx_pipeline.adapter_files import check_inverse
+    from madx_pipeline.adapter_model import (
+        adapter_parameters,
+        language_adapter_name,
+        load_language_adapter,
+        load_model,
+        save_adapter,
+    )
+    from madx_pipeline.published.catalogue import LanguageAdapter
 
     base, language = inputs["base_model"], str(inputs.key["language"])
-    folder, where, origin = _locate(inputs)
+    found = fetch(inputs, ADAPTER_FILES)
     name = language_adapter_name(language)
     model = load_model(base.path / "model", base.facts["name"])
-    adapter = load_language_adapter(model, folder, name, base.facts, where=where)
-    _check_says_where_from(adapter, base, out)
+    adapter = load_language_adapter(model, found.folder, name, base.facts, where=found.where)
+    entry = found.entry(adapter, base)
+    check_names_base_model(adapter.record, base, out)
+    check_inverse(adapter, out)
+    facts = found.facts(adapter)
+    if params.leave_out:
+        facts["leave_out"] = _leave_out(model, adapter, name, params.leave_out, base)
     save_adapter(model, name, out.path / "adapter", with_head=False)
-    out.describe(language=language, origin="published", name=name, **origin, **_facts(model, name, adapter, out))
-
-
-def _locate(inputs: Inputs) -> tuple[Path, str, dict[str, Json]]:
-    """The folder, what messages call it, and facts about where it is from."""
-    from madx_pipeline.adapter_files import ADAPTER_FILES
-    from madx_pipeline.base_model_files import check_hashes
-    from madx_pipeline.hub import download
-
-    source = inputs.source
-    if "id" in source:
-        repository = str(source["id"])
-        folder, commit = download(repository, source.get("revision"), (*ADAPTER_FILES, _MODEL_CARD))
-        return folder, repository, {"repository": repository, "revision": commit}
-    folder = Path(inputs.locations["path"])
-    check_hashes(folder, source["path_sha256"])
-    return folder, str(folder), {"path": str(folder), "revision": None}
-
-
-def _check_says_where_from(adapter: AdapterFolder, base: Artifact, out: Workspace) -> None:
-    """Whether the adapter names this base model; a mismatch that is certain has been refused before."""
-    from madx_pipeline.base_models import canonical_name
-
-    said = adapter.record.get("model_name")
-    out.check(
-        "adapter_names_this_base_model",
-        said is not None and canonical_name(str(said)) == canonical_name(str(base.facts["name"])),
-        said,
-        f"The adapter says that it was trained for {said}; the base model is {base.facts['name']}.",
-        hard=False,
+    out.describe(
+        language=language,
+        name=name,
+        **facts,
+        variant=entry.variant if isinstance(entry, LanguageAdapter) else variant_of(facts),
+        catalogued=entry is not None,
+        has_invertible_adapter=adapter.has_inverse,
+        parameters=adapter_parameters(model, name),
+        bytes=sum(file.stat().st_size for file in (out.path / "adapter").iterdir()),
     )
 
 
-def _facts(model: AdapterModel, name: str, adapter: AdapterFolder, out: Workspace) -> dict[str, Json]:
-    from madx_pipeline.adapter_model import adapter_parameters
+def _leave_out(
+    model: AdapterModel, adapter: AdapterFolder, name: str, layers: Sequence[int], base: Artifact
+) -> list[int]:
+    """Puts the adapter without those of some layers in the place of the whole one; gives the layers it lacks."""
+    from madx_pipeline.adapter_files.leave_out import write_without_layers
+    from madx_pipeline.adapter_model import load_language_adapter
 
-    assert adapter.weights_file is not None
-    with adapter.weights_file.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return {
-        "sha256": digest,
-        "weights_file": adapter.weights_file.name,
-        "licence": _licence(adapter.weights_file.parent / _MODEL_CARD),
-        "trained_for": adapter.record.get("model_name"),
-        "format": adapter.record.get("version"),
-        "reduction_factor": adapter.config.get("reduction_factor"),
-        "leave_out": adapter.config.get("leave_out"),
-        "non_linearity": adapter.config.get("non_linearity"),
-        "has_invertible_adapter": adapter.has_inverse,
-        "parameters": adapter_parameters(model, name),
-        "bytes": sum(file.stat().st_size for file in (out.path / "adapter").iterdir()),
-    }
-
-
-def _licence(card: Path) -> str | None:
-    """The licence in the head of a model card, if there is one."""
-    from huggingface_hub import ModelCard
-
-    if not card.is_file():
-        return None
-    try:
-        licence = ModelCard.load(card).data.license
-    except (ValueError, OSError):
-        return None
-    return str(licence) if licence else None
+    last = int(base.facts["layers"]) - 1
+    wrong = [layer for layer in layers if not 0 <= layer <= last]
+    if wrong:
+        raise JobError(
+            f"leave_out has layer {wrong[0]}; the base model has layers 0 to {last}.",
+            "Set leave_out to layers that exist (MAD-X 2.0 leaves out the last one).",
+        )
+    model.delete_adapter(name)
+    with TemporaryDirectory(prefix="madx-adapter-") as folder:
+        write_without_layers(adapter, layers, Path(folder))
+        reduced = load_language_adapter(model, Path(folder), name, base.facts, where=adapter.where)
+    return list(reduced.config["leave_out"])

@@ -28,6 +28,9 @@ VERSION = 1
 _INVERSE_TOLERANCE = 1e-5
 """About a hundred times the rounding of float32, as a few matrix products add up; a wrong inverse gives 0.1 or more."""
 
+_ARCHITECTURE: Literal["seq_bn"] = "seq_bn"
+"""One bottleneck a layer, by the library's name: MAD-X, section 4.1."""
+
 _RELOADED_TOLERANCE = 1e-4
 """Nats; the saved adapter, loaded into a fresh model, must give the loss that was measured in training."""
 
@@ -166,7 +169,7 @@ def _add_trainable(model: AdapterModel, name: str, params: Params, out: Workspac
 
     invertible = {"inv_adapter", "inv_adapter_reduction_factor"} if params.inv_adapter else set()
     shape: dict[str, Any] = params.model_dump(include={"reduction_factor", "leave_out", "non_linearity", *invertible})
-    add_adapter(model, name, AdapterShape("seq_bn", **shape), params.seed)
+    add_adapter(model, name, AdapterShape(_ARCHITECTURE, **shape), params.seed)
     train_only(model, name, [name])
     trains = trainable_set(model, name)
     detail = "Tensors that train: the language adapter's, neither the base model's nor the prediction head's; wrong: "
@@ -222,6 +225,7 @@ def _training_facts(result: TrainingResult, before: float, params: Params, rows:
     after = result.best["loss"]
     batch = params.per_device_train_batch_size * params.gradient_accumulation_steps
     return {
+        "architecture": _ARCHITECTURE,
         "reduction_factor": params.reduction_factor,
         "leave_out": list(params.leave_out),
         "non_linearity": params.non_linearity,

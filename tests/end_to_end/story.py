@@ -55,10 +55,15 @@ def environment() -> dict[str, str]:
     return {**kept, "HF_ENDPOINT": "http://127.0.0.1:9", "no_proxy": "*"}
 
 
-def madx(*arguments: str | Path, folder: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    """Runs `madx` in `folder` and checks the exit code."""
+def madx(*arguments: str | Path, folder: Path, expect: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs `madx` in `folder`, with these environment variables as well, and checks the exit code."""
     done = subprocess.run(
-        madx_command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True, check=False
+        madx_command(*arguments),
+        cwd=folder,
+        env=environment() | variables,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == expect, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
