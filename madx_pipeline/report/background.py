@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from madx_pipeline.report.adapters import notes_on_adapters, published_adapters
 from madx_pipeline.report.markdown import NOTHING, number, percent, table, text
 from madx_pipeline.report.provenance import BaseModelFacts, CorpusFacts, LanguageAdapterFacts, TaskData
 from madx_pipeline.report.results import Results
@@ -37,7 +38,7 @@ def language_adapters(results: Results, digits: int) -> str:
     if not rows:
         return ""
     note = "Loss (nats per masked token) and perplexity are on held-out text, without and with the adapter."
-    return f"{note}\n\n{table(ADAPTER_COLUMNS, rows, left=2)}"
+    return "\n\n".join([*notes_on_adapters(results), note, table(ADAPTER_COLUMNS, rows, left=2)])
 
 
 def _adapter_row(label: str, adapter: LanguageAdapterFacts | None, corpus: CorpusFacts | None) -> list[str]:
@@ -96,9 +97,10 @@ def _before_after(before: float | None, after: float | None, digits: int) -> str
 
 def provenance(results: Results, digits: int) -> str:
     """Base model, licences, fingerprints, versions, and parameters that differ from the stage pages."""
-    licences = _licences(results)
+    licences, adapters = _licences(results), published_adapters(results)
     parts = [
         text(_base_model(results.base_model)),
+        *(["Published adapters:", adapters] if adapters else []),
         table(["Material", "Licence", "Languages"], licences, left=3) if licences else "No licences are known.",
         "Fingerprints (first 12 digits) of what each language was made of:",
         table(

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from madx_pipeline.plan import Cell, Plan
 from madx_pipeline.recipe import Recipe
 from madx_pipeline.report import materials
+from madx_pipeline.report.adapters import adapter_checks
+from madx_pipeline.report.conclusions import conclude
 from madx_pipeline.report.findings import Findings, folder_of, look_up
 from madx_pipeline.report.results import FORMAT, Gap, Results, Score
-from madx_pipeline.report.statistics import PrimaryScores, primary_scores, summarise, transfer_gaps
-from madx_pipeline.report.verdicts import Question, verdicts_of
 from madx_pipeline.stage import Json, stage_page
 from madx_pipeline.stages.report import Params
 from madx_pipeline.store import Store
@@ -26,16 +26,28 @@ def report_params(recipe: Recipe) -> Params:
     return Params.model_validate({**stage_page("report").params, **recipe.stages.get("report", {})})
 
 
-def collect(plan: Plan, store: Store) -> Results:
-    """Everything the report says, from what the store has of a plan; what is missing becomes gaps.
+@dataclass(frozen=True)
+class Gathered:
+    """What the store has of a plan, before statistics.
 
-    Every `artifact.json` is read once and no file is hashed.
+    Attributes:
+        results: Results without summary, transfer gaps, comparisons and verdicts.
+        files: Fingerprint of a job to the checksum of its artifact: what the statistics will be made from.
+    """
+
+    results: Results
+    files: dict[str, str]
+
+
+def gather(plan: Plan, store: Store) -> Gathered:
+    """Everything the report says but for the statistics; what is missing becomes gaps.
+
+    Every `artifact.json` is read once and no other file.
     """
     recipe, params, findings = plan.recipe, report_params(plan.recipe), look_up(plan, store)
     scores, gaps = _scores_and_gaps(plan, store, findings)
-    primary = primary_scores(scores)
-    summary = summarise(scores, params.confidence)
-    return Results(
+    languages = materials.language_facts(plan, findings)
+    results = Results(
         format=FORMAT,
         recipe=recipe.name,
         description=recipe.summary,
@@ -45,33 +57,31 @@ def collect(plan: Plan, store: Store) -> Results:
         methods=list(dict.fromkeys(recipe.methods)),
         seeds=list(dict.fromkeys(recipe.seeds)),
         confidence=params.confidence,
-        verdicts=verdicts_of(_question(recipe, params, scores, primary), recipe.target_languages),
+        verdicts=[],
         scores=scores,
-        summary=summary,
-        transfer=transfer_gaps(summary, primary, recipe.source_language, params.confidence),
+        summary=[],
+        comparisons=[],
+        transfer=[],
         gaps=gaps,
-        checks=findings.checks,
-        languages=materials.language_facts(plan, findings),
+        checks=[*findings.checks, *adapter_checks(recipe.source_language, languages)],
+        languages=languages,
         tasks=materials.task_facts(plan, findings),
         jobs=findings.jobs,
         parameters=_parameters(plan, params),
         libraries={library: sorted(versions) for library, versions in sorted(findings.libraries.items())},
         configuration=recipe.model_dump(mode="json", exclude_none=True),
     )
+    return Gathered(results, findings.checksums)
 
 
-def _question(recipe: Recipe, params: Params, scores: list[Score], primary: PrimaryScores) -> Question:
-    metrics: dict[str, str | None] = dict.fromkeys(recipe.tasks)
-    metrics.update({score.task: score.metric for score in scores if score.primary})
-    return Question(
-        scores=primary,
-        metrics=metrics,
-        methods=recipe.methods,
-        source=recipe.source_language,
-        confidence=params.confidence,
-        smallest_gain=params.smallest_gain_points / 100,
-        smallest_gap_closed=params.smallest_gap_closed,
-    )
+def concluded(gathered: Gathered, store: Store) -> Results:
+    """The results with their statistics, which need the single predictions."""
+    return conclude(gathered.results, store.home)
+
+
+def collect(plan: Plan, store: Store) -> Results:
+    """Everything the report says, from what the store has of a plan."""
+    return concluded(gather(plan, store), store)
 
 
 def _parameters(plan: Plan, params: Params) -> dict[str, dict[str, Json]]:
@@ -95,7 +105,7 @@ def _wanted(recipe: Recipe) -> Iterator[_Wanted]:
     for task in recipe.tasks:
         for language in recipe.languages:
             for method in dict.fromkeys(recipe.methods):
-                for seed in dict.fromkeys(recipe.seeds):
+                for seed in recipe.seeds_of(task, method):
                     yield _Wanted(task, language, method, seed)
 
 

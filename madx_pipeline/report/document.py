@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from madx_pipeline.report.adapters import ready_adapter_lines
 from madx_pipeline.report.background import jobs_and_times, language_adapters, provenance
 from madx_pipeline.report.markdown import NOTHING, listed, table, text
 from madx_pipeline.report.provenance import TaskFacts
 from madx_pipeline.report.results import Gap, Results
 from madx_pipeline.report.statistics import grouped
 from madx_pipeline.report.tables import ScoreTables
-from madx_pipeline.report.wording import language_label, seen_label, verdict_sentences
+from madx_pipeline.report.wording import language_label, seen_label, tally, verdict_sentences
 
 LISTED_AT_MOST = 20
 """Scores that one cause lists by name, and causes that are listed; the rest is in `results.json`."""
@@ -53,7 +54,8 @@ def _what_was_run(results: Results) -> str:
         f"Base model: {results.base_model.name}.",
         f"Source language: {language_label(results, results.source_language)}; target languages: {listed(targets)}.",
         f"Tasks: {listed(list(results.tasks))}. Methods: {listed(results.methods)}.",
-        f"Seeds: {seeds}." if len(results.seeds) > 1 else f"Seed: {seeds}. The spread between seeds is unknown.",
+        f"Seeds: {seeds}." if len(results.seeds) > 1 else f"Seed: {seeds}. Seeds were not varied.",
+        *ready_adapter_lines(results),
     ]
     paragraph = "\n".join(text(line) for line in lines if line)
     missing = len(results.gaps)
@@ -67,7 +69,7 @@ def _answers(results: Results, digits: int) -> str:
     """A verdict per language, in words."""
     if not results.verdicts:
         return "The method madx was not part of the run, so nothing can be said about it."
-    lines = [_how_judged(results), ""]
+    lines = [text(tally(results)), "", _how_judged(results), ""]
     for verdict in results.verdicts:
         seen = seen_label(results.languages[verdict.language].seen)
         label = f"{language_label(results, verdict.language)}, {seen} by the base model"
@@ -80,20 +82,20 @@ def _answers(results: Results, digits: int) -> str:
 def _how_judged(results: Results) -> str:
     """What the verdicts call a help."""
     params = results.parameters["report"]
+    level = f"{1 - results.confidence:.6g}"
     return (
-        f"A gain of less than {params['smallest_gain_points']:g} points counts as none, and one that closes less than "
-        f"{params['smallest_gap_closed'] * 100:g}% of the transfer gap that the other methods leave as too little. "
-        "Intervals are over seeds; how much other test sentences would change is not in them."
+        "MAD-X is compared with the better of task_adapter_only and madx_source_kept. It helps or hurts where p is "
+        f"below {level} in a paired test over test examples and, if varied, seeds, corrected for the languages; a "
+        f"gain of less than {params['smallest_gain_points']:g} points, or one that closes less than "
+        f"{params['smallest_gap_closed'] * 100:g}% of the transfer gap that the other methods leave, is too little. "
+        "Language adapters are trained once: how much another training of them would change is not in the intervals."
     )
 
 
 def _scores(results: Results, digits: int) -> str:
     """Two tables a task."""
     tables = ScoreTables(results, digits)
-    parts = [
-        "In points (score x 100), on the metric that the task is judged by: mean over seeds ± sample standard "
-        "deviation. All metrics and seeds are in `scores.csv`."
-    ]
+    parts = [_how_to_read(results)]
     for task, facts in results.tasks.items():
         parts += [
             f"### {text(task)} ({text(facts.metric or 'metric not known')})",
@@ -104,8 +106,32 @@ def _scores(results: Results, digits: int) -> str:
         if low:
             parts.append(f"**Not above the majority class**, so worth nothing: {text(_shortened(low))}.")
         parts += _warnings(results, task)
+        differences = tables.differences(task)
+        if differences:
+            parts += [_how_compared(results), differences]
         parts += ["Transfer gap (source minus target, in points):", tables.transfer(task)]
     return "\n\n".join(parts)
+
+
+def _how_to_read(results: Results) -> str:
+    """What stands in a cell of the tables of scores."""
+    level = f"{results.confidence * 100:g}%"
+    if len(results.seeds) > 1:
+        cell = f"mean over seeds ± sample standard deviation ({level} interval over test examples and seeds)"
+    else:
+        cell = f"one seed ({level} interval over test examples)"
+    return (
+        f"In points (score x 100), on the metric that the task is judged by: {cell}. All metrics and seeds are in "
+        "`scores.csv`, means in `summary.csv`."
+    )
+
+
+def _how_compared(results: Results) -> str:
+    """What stands in a cell of the tables of differences."""
+    return text(
+        "Differences on the same test examples, in points, with their intervals. "
+        f"* p below {1 - results.confidence:.6g} after Holm's correction over the languages of a column."
+    )
 
 
 def _data(facts: TaskFacts, results: Results) -> list[str]:

@@ -44,6 +44,8 @@ class Findings:
         jobs: One line per job, in the plan's order.
         checks: Checks of all jobs, in the plan's order.
         libraries: Library to every version that an artifact was made with.
+        checksums: Fingerprint to the checksum of the artifact's record, which covers all of its files.
+        test_sets: Fingerprint to the sha256 (hex) of the test examples, for labelled data.
     """
 
     facts: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -51,6 +53,8 @@ class Findings:
     jobs: list[JobResult] = field(default_factory=list)
     checks: list[CheckResult] = field(default_factory=list)
     libraries: dict[str, set[str]] = field(default_factory=dict)
+    checksums: dict[str, str] = field(default_factory=dict)
+    test_sets: dict[str, str] = field(default_factory=dict)
 
 
 def look_up(plan: Plan, store: Store) -> Findings:
@@ -63,6 +67,9 @@ def look_up(plan: Plan, store: Store) -> Findings:
             continue
         record = artifact.record
         findings.facts[job.fingerprint] = record.facts
+        findings.checksums[job.fingerprint] = record.checksum
+        if job.stage == "prepare_task_data" and "test.jsonl" in record.files:
+            findings.test_sets[job.fingerprint] = record.files["test.jsonl"].sha256
         findings.checks += [_check_result(check, job) for check in record.checks]
         for library, version in record.libraries.items():
             findings.libraries.setdefault(library, set()).add(version)
@@ -82,6 +89,8 @@ def _note_missing(findings: Findings, job: Job, store: Store) -> None:
         log = (store.partial(job) / "log.txt").relative_to(store.home).as_posix()
         cause = Cause(job.name, True, failure.message, failure.hint, log)
         findings.checks += [_check_result(check, job) for check in failure.checks]
+    elif job.obstacle:
+        cause = Cause(job.name, True, f"{job.name} failed: {job.obstacle}", job.obstacle_hint, None)
     else:
         cause = _inherited(findings, job) or Cause(
             job.name, False, f"{job.stage} has not been run.", "Run the recipe: finished work is kept.", None

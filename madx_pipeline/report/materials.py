@@ -22,6 +22,7 @@ from madx_pipeline.report.provenance import (
     LanguageAdapterFacts,
     LanguageFacts,
     Part,
+    TaskAdapterFacts,
     TaskData,
     TaskFacts,
 )
@@ -55,7 +56,7 @@ def task_facts(plan: Plan, findings: Findings) -> dict[str, TaskFacts]:
     """The tasks in the recipe's order."""
     jobs: dict[str, list[Job]] = {task: [] for task in plan.recipe.tasks}
     for job in plan.jobs.values():
-        if job.stage == "prepare_task_data":
+        if job.stage in ("prepare_task_data", "fetch_task_adapter"):
             jobs[str(job.key["task"])].append(job)
     return {task: _task(task_jobs, findings) for task, task_jobs in jobs.items()}
 
@@ -104,18 +105,23 @@ def _language(
 
 def _task(jobs: list[Job], findings: Findings) -> TaskFacts:
     """One task; the source language comes first in a plan, and its labels are those of the task."""
-    facts = next((findings.facts[job.fingerprint] for job in jobs if job.fingerprint in findings.facts), {})
+    prepared = _of(jobs, "prepare_task_data")
+    facts = next((findings.facts[job.fingerprint] for job in prepared if job.fingerprint in findings.facts), {})
     return TaskFacts(
         task_type=facts.get("task_type"),
         metric=facts.get("metric"),
         labels=facts.get("labels"),
-        data={str(job.key["language"]): data for job, data in _task_data(jobs, findings)},
+        data={str(job.key["language"]): data for job, data in _task_data(prepared, findings)},
+        adapter=_first(_facts_of(TaskAdapterFacts, _of(jobs, "fetch_task_adapter"), findings)),
     )
 
 
 def _task_data(jobs: Iterable[Job], findings: Findings) -> list[tuple[Job, TaskData]]:
     there = [job for job in jobs if job.fingerprint in findings.facts]
-    return list(zip(there, _facts_of(TaskData, there, findings), strict=True))
+    return [
+        (job, facts.model_copy(update={"test_sha256": findings.test_sets.get(job.fingerprint)}))
+        for job, facts in zip(there, _facts_of(TaskData, there, findings), strict=True)
+    ]
 
 
 def _of(jobs: Iterable[Job], *stages: str) -> list[Job]:

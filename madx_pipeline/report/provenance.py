@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from madx_pipeline.report.adapter_facts import LanguageAdapterFacts, TaskAdapterFacts
+from madx_pipeline.report.part import Part
 from madx_pipeline.stage import Json
 
+__all__ = [
+    "BaseModelFacts",
+    "CheckResult",
+    "CorpusFacts",
+    "JobResult",
+    "LanguageAdapterFacts",
+    "LanguageFacts",
+    "Part",
+    "TaskAdapterFacts",
+    "TaskData",
+    "TaskFacts",
+]
+
 JobState = Literal["found", "failed", "not run"]
-
-
-class Part(BaseModel):
-    """Base of everything in `results.json`: immutable, no unknown keys, no NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class BaseModelFacts(Part):
@@ -85,51 +92,6 @@ class CorpusFacts(Part):
     """Where the text comes from, as the stage describes it."""
 
 
-class LanguageAdapterFacts(Part):
-    """The language adapter of a language."""
-
-    fingerprint: str
-    """Fingerprint (sha256, hex) of the job that trained or fetched it."""
-    origin: str | None = None
-    """`trained` or `published`."""
-    name: str | None = None
-    """What the adapter is called."""
-    repository: str | None = None
-    """Repository of a published adapter."""
-    path: str | None = None
-    """Name of the folder of a published adapter that was brought along; not where it lies on this machine."""
-    revision: str | None = None
-    """Commit of a published adapter."""
-    sha256: Json = None
-    """Content hash of a published adapter: of the whole, or by file."""
-    licence: str | None = None
-    """Licence of a published adapter, where it is stated."""
-    reduction_factor: Json = None
-    """Hidden size over bottleneck size; by layer where layers differ."""
-    leave_out: list[int] | None = None
-    """Layers without a bottleneck (MAD-X 2.0 leaves out the last)."""
-    has_invertible_adapter: bool | None = None
-    """Whether it has an invertible adapter at the embeddings."""
-    parameters: int | None = None
-    """Number of parameters."""
-    bytes: int | None = None
-    """Size on disk in bytes."""
-    steps: int | None = None
-    """Training steps taken."""
-    best_step: int | None = None
-    """The step whose weights were kept: the one with the lowest held-out loss."""
-    heldout_loss_before: float | None = None
-    """Masked-LM loss (nats per masked token) on held-out text without the adapter."""
-    heldout_loss_after: float | None = None
-    """The same with the adapter."""
-    heldout_perplexity_before: float | None = None
-    """exp of the loss before."""
-    heldout_perplexity_after: float | None = None
-    """exp of the loss after."""
-    curve: list[dict[str, Json]] | None = None
-    """Learning curve: held-out loss by step."""
-
-
 class LanguageFacts(Part):
     """What is known of a language."""
 
@@ -160,6 +122,8 @@ class TaskData(Part):
     """Share of word pieces that are the unknown token (fraction)."""
     repeated: dict[str, int] | None = None
     """`<split>_in_train` to how many examples of a split are in the training data as well."""
+    test_sha256: str | None = None
+    """sha256 (hex) of the test examples: equal for equal examples, whatever the base model; null without a test set."""
     licence: str | None = None
     """Licence, where it is stated."""
     origin: Json = None
@@ -177,6 +141,8 @@ class TaskFacts(Part):
     """Label names, those of the source language."""
     data: dict[str, TaskData]
     """Code of a language to its labelled data; a language whose data is not there is missing."""
+    adapter: TaskAdapterFacts | None = None
+    """The published task adapter; null where one was trained. It has no seed: its methods have one score each."""
 
 
 class CheckResult(Part):

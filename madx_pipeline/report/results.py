@@ -7,8 +7,16 @@ stands in `gaps`, with the reason.
 
 from __future__ import annotations
 
-from typing import Literal
-
+from madx_pipeline.report.effects import (
+    Answer,
+    Comparison,
+    Counted,
+    Outcome,
+    PairedComparison,
+    Summary,
+    Transfer,
+    Verdict,
+)
 from madx_pipeline.report.provenance import (
     BaseModelFacts,
     CheckResult,
@@ -19,11 +27,23 @@ from madx_pipeline.report.provenance import (
 )
 from madx_pipeline.stage import Json
 
-FORMAT = 1
-"""Version of the layout of `results.json`."""
+__all__ = [
+    "FORMAT",
+    "Answer",
+    "Comparison",
+    "Counted",
+    "Gap",
+    "Outcome",
+    "PairedComparison",
+    "Results",
+    "Score",
+    "Summary",
+    "Transfer",
+    "Verdict",
+]
 
-Outcome = Literal["helps", "falls short", "does not help", "hurts", "unclear", "source", "unknown"]
-"""The answer for a language, in a word or two; `verdicts.outcome_of` says when it is which."""
+FORMAT = 2
+"""Version of the layout of `results.json`."""
 
 
 class Score(Part):
@@ -38,7 +58,7 @@ class Score(Part):
     language: str
     """Code of the language of the test set."""
     seed: int
-    """Seed of the training on the task."""
+    """Seed of the training on the task; under a published task adapter, which has none, the recipe's first."""
     metric: str
     """Name of the metric, as in the artifact's `scores.json`; those by label are in `by_label`."""
     primary: bool
@@ -61,57 +81,6 @@ class Score(Part):
     """Folder of the evaluation's artifact, relative to home; its `examples.jsonl` has the single predictions."""
 
 
-class Summary(Part):
-    """One metric of one method on one language, over seeds."""
-
-    task: str
-    """Name of the task in the recipe."""
-    method: str
-    """Method of the recipe."""
-    language: str
-    """Code of the language of the test set."""
-    metric: str
-    """Name of the metric."""
-    primary: bool
-    """Whether this is the metric that the task is judged by."""
-    mean: float
-    """Mean over seeds, as a fraction."""
-    std: float | None
-    """Sample standard deviation over seeds, as a fraction; null with one seed."""
-    low: float | None
-    """Lower end of the interval over seeds (Student t, level `confidence`), not below 0; null with one seed.
-
-    It says how much another seed would change; the interval over test examples is not in it.
-    """
-    high: float | None
-    """Upper end of that interval, not above 1; null with one seed."""
-    seeds: list[int]
-    """The seeds that there are scores of."""
-    majority: float | None
-    """The majority class baseline on the same test set, as a fraction; null where it was not measured."""
-    examples: int
-    """Number of test examples."""
-
-
-class Transfer(Part):
-    """What is lost between the source language and a target language, on the task's primary metric."""
-
-    task: str
-    """Name of the task in the recipe."""
-    method: str
-    """Method of the recipe."""
-    language: str
-    """Code of the target language."""
-    metric: str
-    """Name of the primary metric."""
-    gap: float
-    """Score on the source minus score on the target, as a fraction: mean over the seeds that have both."""
-    std: float | None
-    """Sample standard deviation of the gap over seeds, as a fraction; null with one seed."""
-    seeds: list[int]
-    """The seeds that have both scores."""
-
-
 class Gap(Part):
     """A score that the recipe asks for and that is not there."""
 
@@ -131,61 +100,6 @@ class Gap(Part):
     """What to do about it, in one line; may be empty."""
     log: str | None
     """Log of the job to blame, relative to home; null where there is none."""
-
-
-class Comparison(Part):
-    """MAD-X against the better of the methods without the right language adapter, on one task and language."""
-
-    task: str
-    """Name of the task in the recipe."""
-    metric: str
-    """Name of the primary metric."""
-    madx: float
-    """Mean score of `madx` over `seeds`, as a fraction."""
-    rival: str
-    """The better of `rivals` by its mean: taking the better of two by the same scores is strict on MAD-X."""
-    rival_mean: float
-    """Mean score of the rival over `seeds`, as a fraction."""
-    rivals: list[str]
-    """The methods that could be compared."""
-    margin: float
-    """`madx` minus `rival_mean`, as a fraction: positive where MAD-X is better."""
-    rival_gap: float | None
-    """Score of `madx` on the source language minus `rival_mean`: the transfer gap that the rival leaves.
-
-    A fraction; null for the source language itself, or where its score is missing.
-    """
-    seeds: list[int]
-    """The seeds on which MAD-X and all of `rivals` have scores."""
-
-
-class Verdict(Part):
-    """The answer for one language: does its language adapter help, and by how much."""
-
-    language: str
-    """Code of the language."""
-    outcome: Outcome
-    """The answer in a word or two; `source` for the source language, `unknown` where numbers are missing."""
-    margin: float | None
-    """Mean over tasks of the margins, as a fraction; null where nothing could be compared."""
-    low: float | None
-    """Lower end of the interval of the margin over seeds (Student t, level `confidence`).
-
-    Null with one seed, or where tasks have different seeds.
-    """
-    high: float | None
-    """Upper end of that interval."""
-    gap_closed: float | None
-    """Sum of margins over sum of rival gaps: the share of the rival's transfer gap that MAD-X closes.
-
-    Null where there is no such gap.
-    """
-    seeds: int
-    """Number of seeds behind the margin: of the task that has fewest."""
-    comparisons: list[Comparison]
-    """The margin of each task that has one."""
-    missing_tasks: list[str]
-    """Tasks of the recipe that could not be compared."""
 
 
 class Results(Part):
@@ -215,6 +129,8 @@ class Results(Part):
     """Every metric of every evaluation that is in the store."""
     summary: list[Summary]
     """The same over seeds."""
+    comparisons: list[PairedComparison]
+    """Every method against the baselines, by task and language."""
     transfer: list[Transfer]
     """Transfer gaps."""
     gaps: list[Gap]

@@ -1,8 +1,8 @@
 """Means over seeds, their spread, and transfer gaps: pure functions from scores to summaries.
 
-With few seeds the spread is itself known badly: a Student t interval over two seeds is wide, and that
-is the truth about two seeds. What it counts is the choice of the seed alone, not the choice of the
-test examples.
+Where the single predictions gave an estimate (`intervals.py`), the interval is its own, which counts test examples
+and seeds. Elsewhere it is Student's t over seeds: with few seeds the spread is itself known badly, so an interval
+over two seeds is wide, and that is the truth about two seeds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 
-from madx_pipeline.report.results import Score, Summary, Transfer
+from madx_pipeline.report.evidence import Evidence, Measured
+from madx_pipeline.report.results import Counted, Score, Summary, Transfer
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Item = TypeVar("_Item")
@@ -59,10 +60,16 @@ def _t_quantile(degrees: int, probability: float) -> float:
     return float(stdtrit(degrees, probability))
 
 
-def summarise(scores: Iterable[Score], confidence: float) -> list[Summary]:
-    """Every metric of every task, method and language over seeds, in the order of the scores."""
+def summarise(scores: Iterable[Score], confidence: float, evidence: Evidence) -> list[Summary]:
+    """Every metric of every task, method and language over seeds, in the order of the scores.
+
+    Args:
+        scores: The scores.
+        confidence: Level of the intervals, as a fraction.
+        evidence: What the single predictions tell of them.
+    """
     groups = grouped(((score.task, score.method, score.language, score.metric), score) for score in scores)
-    return [_summary(group, confidence) for group in groups.values()]
+    return [_summary(group, confidence, evidence) for group in groups.values()]
 
 
 def grouped(pairs: Iterable[tuple[_Key, _Item]]) -> dict[_Key, list[_Item]]:
@@ -73,9 +80,11 @@ def grouped(pairs: Iterable[tuple[_Key, _Item]]) -> dict[_Key, list[_Item]]:
     return groups
 
 
-def _summary(scores: list[Score], confidence: float) -> Summary:
-    first = scores[0]
+def _summary(scores: list[Score], confidence: float, evidence: Evidence) -> Summary:
+    first, seeds = scores[0], [score.seed for score in scores]
     spread = spread_of([score.value for score in scores], confidence)
+    measured = evidence.of_score(first.task, first.language, first.method, seeds) if first.primary else None
+    low, high, counted = _interval(spread, confidence, measured)
     majorities = [score.majority for score in scores if score.majority is not None]
     return Summary(
         task=first.task,
@@ -85,12 +94,25 @@ def _summary(scores: list[Score], confidence: float) -> Summary:
         primary=first.primary,
         mean=spread.mean,
         std=spread.std,
-        low=None if spread.low is None else max(0.0, spread.low),
-        high=None if spread.high is None else min(1.0, spread.high),
-        seeds=[score.seed for score in scores],
+        low=low,
+        high=high,
+        interval=counted,
+        seeds=seeds,
         majority=statistics.fmean(majorities) if majorities else None,
         examples=first.examples,
     )
+
+
+def _interval(
+    spread: Spread, confidence: float, measured: Measured | None
+) -> tuple[float | None, float | None, Counted | None]:
+    """Ends of the interval of a score, and what it counts."""
+    if measured is not None:
+        low, high = measured.estimate.interval_of_score(1 - confidence)
+        return low, high, measured.counted
+    if spread.low is None or spread.high is None:
+        return None, None, None
+    return max(0.0, spread.low), min(1.0, spread.high), "seeds"
 
 
 PrimaryScores = Mapping[tuple[str, str, str], Mapping[int, float]]

@@ -1,13 +1,17 @@
-"""The results as files for programs (`results.json`, `scores.csv`) and as the tables of `report.md`."""
+"""The results as files for programs (`results.json` and two CSV files) and as the tables of `report.md`."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from collections.abc import Iterable, Sequence
 
+from madx_pipeline.report.adapters import has_ready_adapter
+from madx_pipeline.report.evidence import pairs
 from madx_pipeline.report.markdown import GAP, NOTHING, points, signed_points, table
-from madx_pipeline.report.results import Results, Score, Summary, Transfer
+from madx_pipeline.report.part import Part
+from madx_pipeline.report.results import PairedComparison, Results, Score, Summary, Transfer
 from madx_pipeline.report.wording import language_label, seen_label
 
 _NOT_IN_CSV = ("job", "by_label", "warnings", "folder")
@@ -15,25 +19,39 @@ _NOT_IN_CSV = ("job", "by_label", "warnings", "folder")
 SCORE_COLUMNS = tuple(name for name in Score.model_fields if name not in _NOT_IN_CSV)
 """Columns of `scores.csv`: the keys of a score in `results.json` but for nested ones and where it lies."""
 
+SUMMARY_COLUMNS = tuple(Summary.model_fields)
+"""Columns of `summary.csv`: the keys of a summary in `results.json`."""
+
 
 def results_json(results: Results) -> str:
     """The text of `results.json`."""
-    return json.dumps(results.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return results.model_dump_json(indent=1) + "\n"  # json.dumps with an indent takes ten times as long
 
 
 def scores_csv(results: Results) -> str:
     """The text of `scores.csv`: a line a score, fractions in full, an empty field for null."""
+    return _csv(SCORE_COLUMNS, results.scores)
+
+
+def summary_csv(results: Results) -> str:
+    """The text of `summary.csv`: a line a metric of a method on a language, over seeds."""
+    return _csv(SUMMARY_COLUMNS, results.summary)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Part]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(SCORE_COLUMNS)
-    for score in results.scores:
-        row = score.model_dump(mode="json", include=set(SCORE_COLUMNS))
-        writer.writerow([_field(row[name]) for name in SCORE_COLUMNS])
+    writer.writerow(columns)
+    for row in rows:
+        values = row.model_dump(mode="json", include=set(columns))
+        writer.writerow([_field(values[name]) for name in columns])
     return text.getvalue()
 
 
 def _field(value: object) -> object:
-    """A value as other programs read it: `true`, not `True`; None is left empty by the writer."""
+    """A value as other programs read it: `true`, not `True`; a list with spaces; None is left empty by the writer."""
+    if isinstance(value, list):
+        return " ".join(str(item) for item in value)
     return json.dumps(value) if isinstance(value, bool) else value
 
 
@@ -49,6 +67,7 @@ class ScoreTables:
         self._results = results
         self._digits = digits
         self._summaries = {(row.task, row.language, row.method): row for row in results.summary if row.primary}
+        self._compared = {(row.task, row.language, row.method, row.baseline): row for row in results.comparisons}
         self._transfer = {(row.task, row.language, row.method): row for row in results.transfer}
 
     def scores(self, task: str) -> str:
@@ -65,6 +84,20 @@ class ScoreTables:
             for language in [results.source_language, *results.target_languages]
         ]
         return table(header, rows, left=2)
+
+    def differences(self, task: str) -> str:
+        """Languages by pairs of methods: difference, interval, and a star for evidence; empty without any."""
+        results = self._results
+        there = {row[2:] for row in self._compared if row[0] == task}
+        columns = [pair for pair in pairs(results.methods) if pair in there]
+        rows = [
+            [
+                language_label(results, language),
+                *(self._difference(self._compared.get((task, language, *pair))) for pair in columns),
+            ]
+            for language in [results.source_language, *results.target_languages]
+        ]
+        return table(["Language", *(" minus ".join(pair) for pair in columns)], rows) if columns else ""
 
     def transfer(self, task: str) -> str:
         """Languages by methods: source score minus target score, in points."""
@@ -87,13 +120,25 @@ class ScoreTables:
         ]
 
     def _cell(self, summary: Summary | None) -> str:
-        """`74.9 ± 2.1`, and how many seeds are missing."""
+        """`74.9 ± 2.1 (71.0 to 78.4)`, and how many seeds are missing."""
         if summary is None:
             return GAP
         shown = points(summary.mean, self._digits)
         if summary.std is not None:
             shown += f" ± {points(summary.std, self._digits)}"
-        return shown + self._seeds(summary.seeds)
+        if summary.low is not None and summary.high is not None:
+            alone = " over seeds alone" if summary.interval == "seeds" else ""
+            shown += f" ({points(summary.low, self._digits)} to {points(summary.high, self._digits)}{alone})"
+        return shown + self._seeds(summary)
+
+    def _difference(self, row: PairedComparison | None) -> str:
+        """`+20.1 (+17.5 to +22.7) *`."""
+        if row is None:
+            return NOTHING
+        shown = signed_points(row.difference, self._digits)
+        if row.low is not None and row.high is not None:
+            shown += f" ({signed_points(row.low, self._digits)} to {signed_points(row.high, self._digits)})"
+        return shown + (" *" if row.answer in ("helps", "hurts") else "") + self._seeds(row)
 
     def _gap(self, transfer: Transfer | None) -> str:
         if transfer is None:
@@ -101,11 +146,14 @@ class ScoreTables:
         shown = signed_points(transfer.gap, self._digits)
         if transfer.std is not None:
             shown += f" ± {points(transfer.std, self._digits)}"
-        return shown + self._seeds(transfer.seeds)
+        return shown + self._seeds(transfer)
 
-    def _seeds(self, seeds: list[int]) -> str:
-        expected = len(self._results.seeds)
-        return "" if len(seeds) == expected else f" ({len(seeds)} of {expected} seeds)"
+    def _seeds(self, row: Summary | Transfer | PairedComparison) -> str:
+        """How many seeds are missing; that there was none to vary is no such thing."""
+        if has_ready_adapter(self._results, row.task, row.method):
+            return " (published)"
+        found, expected = len(row.seeds), len(self._results.seeds)
+        return "" if found == expected else f" ({found} of {expected} seeds)"
 
     def _majority(self, task: str, language: str) -> str:
         """The majority class baseline: of the test set, so that any method's evaluation knows it."""

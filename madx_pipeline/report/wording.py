@@ -5,20 +5,23 @@ A sentence begins with the answer, so that who reads only that much is not misle
 
 from __future__ import annotations
 
+from collections import Counter
+
 from madx_pipeline.report.markdown import listed, percent, points, signed_points
 from madx_pipeline.report.results import Outcome, Results, Verdict
 from madx_pipeline.report.verdicts import RIVALS
 
 HEADLINES: dict[Outcome, str] = {
     "helps": "MAD-X helps here.",
-    "falls short": "MAD-X does not work here.",
-    "does not help": "MAD-X does not help here.",
+    "no evidence": "No evidence of an effect here.",
     "hurts": "MAD-X hurts here.",
-    "unclear": "No clear effect here.",
     "source": "The source language itself.",
     "unknown": "Not known.",
 }
 """The answer, as the first sentence of a verdict."""
+
+TOO_LITTLE = "MAD-X helps too little here."
+"""The first sentence of a verdict on a gain that falls short."""
 
 
 def language_label(results: Results, language: str) -> str:
@@ -40,12 +43,31 @@ def verdict_sentences(results: Results, verdict: Verdict, digits: int) -> str:
         verdict: One of `results.verdicts`.
         digits: Digits after the point of points.
     """
-    headline = HEADLINES[verdict.outcome]
+    head = headline(verdict)
     if verdict.margin is None:
-        return f"{headline} {_why_unknown(results, verdict)}"
-    parts = [headline, f"{_effect(verdict, digits)}{_over_tasks(verdict)}{_closing(verdict)}."]
-    parts += [_seeds(verdict, results, digits), _by_task(verdict, digits), *_caveats(results, verdict)]
-    return " ".join(part for part in parts if part)
+        return f"{head} {_why_unknown(results, verdict)}"
+    effect = f"{_effect(verdict, digits)}{_over_tasks(verdict)}{_closing(results, verdict)}."
+    parts = [head, effect, *_certainty(results, verdict, digits), _by_task(verdict, digits)]
+    return " ".join(part for part in [*parts, *_caveats(results, verdict)] if part)
+
+
+def headline(verdict: Verdict) -> str:
+    """The answer, as a sentence."""
+    return TOO_LITTLE if verdict.falls_short else HEADLINES[verdict.outcome]
+
+
+def tally(results: Results) -> str:
+    """In how many target languages the answer is which; plain text."""
+    verdicts = [verdict for verdict in results.verdicts if verdict.outcome != "source"]
+    count = Counter(verdict.outcome for verdict in verdicts)
+    short = sum(verdict.falls_short for verdict in verdicts)
+    parts = [
+        f"it helps in {count['helps']}" + (f" (too little in {short} of them)" if short else ""),
+        f"there is no evidence in {count['no evidence']}",
+        f"it hurts in {count['hurts']}",
+        f"nothing is known in {count['unknown']}" if count["unknown"] else "",
+    ]
+    return f"Of {len(verdicts)} target languages, {listed([part for part in parts if part])}."
 
 
 def _why_unknown(results: Results, verdict: Verdict) -> str:
@@ -64,7 +86,7 @@ def _effect(verdict: Verdict, digits: int) -> str:
     rivals = _rivals(verdict)
     if float(size) == 0:
         return f"MAD-X scores the same as {rivals}"
-    subject = "It" if HEADLINES[verdict.outcome].startswith("MAD-X") else "MAD-X"
+    subject = "It" if headline(verdict).startswith("MAD-X") else "MAD-X"
     change = f"gains {size} points over" if margin > 0 else f"loses {size} points against"
     return f"{subject} {change} {rivals}"
 
@@ -84,26 +106,59 @@ def _over_tasks(verdict: Verdict) -> str:
     return f", averaged over {listed(tasks)}" if len(tasks) > 1 else f" on {tasks[0]}"
 
 
-def _closing(verdict: Verdict) -> str:
-    """How much of the transfer gap is closed, where there is a gain to speak of."""
-    if verdict.gap_closed is None or (verdict.margin or 0.0) <= 0 or verdict.outcome == "source":
+def _closing(results: Results, verdict: Verdict) -> str:
+    """How much of the transfer gap is closed, or why that is too little, where there is a gain to speak of."""
+    if verdict.outcome != "helps" or verdict.margin is None:
         return ""
-    share = percent(verdict.gap_closed)
-    if verdict.outcome == "falls short":
-        return f", but closes only {share} of the transfer gap left there"
-    return f", and closes {share} of the transfer gap left there"
+    params = results.parameters["report"]
+    if 100 * verdict.margin < params["smallest_gain_points"]:
+        return f", less than the {params['smallest_gain_points']:g} points that count as a help"
+    if verdict.gap_closed is None:
+        return ""
+    but = "but closes only" if verdict.falls_short else "and closes"
+    return f", {but} {percent(verdict.gap_closed)} of the transfer gap left there"
 
 
-def _seeds(verdict: Verdict, results: Results, digits: int) -> str:
-    """How far the seeds let one trust the margin."""
-    if verdict.seeds == 1:
-        return "One seed: the spread between seeds is unknown."
-    if verdict.low is None or verdict.high is None:
-        return "Tasks have different seeds: there is no interval."
+def _certainty(results: Results, verdict: Verdict, digits: int) -> list[str]:
+    """Interval, p value, and what could have been shown at all."""
+    if verdict.low is None or verdict.high is None or verdict.p is None:
+        return ["Its predictions by example cannot be used, so nothing says whether that is more than chance."]
     level = f"{results.confidence * 100:g}%"
     low, high = signed_points(verdict.low, digits), signed_points(verdict.high, digits)
-    zero = ", has zero in it" if verdict.outcome == "unclear" else ""
-    return f"{level} interval over {verdict.seeds} seeds: {low} to {high}{zero}."
+    over = "test examples" if verdict.interval == "examples" else f"test examples and {_seed_count(verdict)}"
+    found = [f"{level} interval over {over}: {low} to {high}; {_p_values(results, verdict)}."]
+    if verdict.interval == "examples":
+        found.append("One seed: seeds were not varied, and another may change this.")
+    if verdict.detectable is None:
+        return [*found, "No difference, however large, could have been shown."]
+    return [
+        *found,
+        f"The smallest difference that could have been shown is about {points(verdict.detectable, digits)} points.",
+    ]
+
+
+def _seed_count(verdict: Verdict) -> str:
+    counts = sorted({len(comparison.seeds) for comparison in verdict.comparisons})
+    return f"{counts[0]} seeds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+
+
+def _p_values(results: Results, verdict: Verdict) -> str:
+    """The corrected p value, and the one before where the correction makes the difference."""
+    if verdict.p is None or verdict.p_holm is None:
+        return p_value(verdict.p)
+    tested = sum(other.p_holm is not None for other in results.verdicts)
+    if tested == 1:
+        return p_value(verdict.p_holm)
+    corrected = f"{p_value(verdict.p_holm)} after Holm's correction over {tested} languages"
+    level = 1 - results.confidence
+    return f"{corrected} ({p_value(verdict.p)} before)" if verdict.p < level <= verdict.p_holm else corrected
+
+
+def p_value(p: float | None) -> str:
+    """`p = 0.0321`, `p below 0.001`; three digits that count."""
+    if p is None:
+        return "p not known"
+    return "p below 0.001" if p < 0.001 else f"p = {p:.3g}"
 
 
 def _by_task(verdict: Verdict, digits: int) -> str:

@@ -14,7 +14,7 @@ from madx_pipeline.plan import Cell, Job, Key, Plan, fingerprint_of
 from madx_pipeline.recipe import Recipe
 from madx_pipeline.stage import Artifact, Json
 from madx_pipeline.store import Store
-from tests.report.invented import FACTS
+from tests.report.invented import FACTS, write_files
 
 ScoreOf = Callable[[str, str, str, int], float]
 """(task, method, language, seed) to the primary score, as a fraction."""
@@ -89,6 +89,7 @@ class MadeUp:
         """Writes a job's artifact with invented facts and a check that passed."""
         workspace = self.store.begin(job)
         (workspace.path / "out.txt").write_text(job.name, encoding="utf-8")
+        write_files(self, job, workspace.path)
         facts = FACTS[job.stage](self, job)
         workspace.describe(**{**facts, **self.extra_facts.get(job.name, {})})
         workspace.check("made_up_check", True, 1, "it is made up")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import random
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from madx_pipeline.plan import Job
@@ -10,6 +14,39 @@ from madx_pipeline.stage import Json
 
 if TYPE_CHECKING:
     from tests.report.builders import MadeUp
+
+
+EXAMPLES = 1000
+"""Test examples of a made-up evaluation, one word each: so a score of three digits is met to the last of them."""
+
+RIGHT_AND_WRONG = {"ner": ("B-PER", "B-LOC"), "pos": ("NOUN", "VERB")}
+"""Task to the true label of every word and the one predicted for the others."""
+
+
+def write_files(run: MadeUp, job: Job, folder: Path) -> None:
+    """What the stages of a run write that the report reads: test sentences, and the predictions for them."""
+    if job.stage == "prepare_task_data":
+        (folder / "test.jsonl").write_text(_test_set(str(job.key["task"]), str(job.key["language"])), encoding="utf-8")
+    if job.stage == "evaluate_zero_shot":
+        cell = run.cell(job)
+        value = run.score_of(cell.task, cell.method, cell.language, cell.seed)
+        text = predictions(cell.task, value, f"{cell.task}/{cell.language}/{cell.method}")
+        (folder / "examples.jsonl").write_text(text, encoding="utf-8")
+
+
+@cache
+def _test_set(task: str, language: str) -> str:
+    label = RIGHT_AND_WRONG[task][0]
+    lines = ({"words": [f"{language}{index}"], "labels": [label]} for index in range(EXAMPLES))
+    return "".join(f"{json.dumps(line)}\n" for line in lines)
+
+
+def predictions(task: str, value: float, which: str) -> str:
+    """Lines of `examples.jsonl` of which a share of `value` is right; which of them follows from `which`."""
+    gold, other = RIGHT_AND_WRONG[task]
+    right, wrong = (json.dumps({"gold": [gold], "predicted": [label]}) for label in (gold, other))
+    mistakes = set(random.Random(which).sample(range(EXAMPLES), round((1 - value) * EXAMPLES)))
+    return "".join(f"{wrong if index in mistakes else right}\n" for index in range(EXAMPLES))
 
 
 def _base_model_facts(run: MadeUp, job: Job) -> dict[str, Json]:
@@ -99,7 +136,7 @@ def _scores_facts(run: MadeUp, job: Job) -> dict[str, Json]:
         "metric": metric,
         "values": {"precision": value / 2, metric: value, "f1.PER": value / 4},
         "warnings": [],
-        "examples": 300,
+        "examples": EXAMPLES,
         "majority": 0.25,
         "language_adapter": None if job.key["with"] == "none" else job.key["with"],
     }

@@ -240,3 +240,10 @@ def test_a_record_that_is_damaged_is_a_job_that_is_not_there(tmp_path: Path) -> 
 def test_results_survive_json_unchanged(tmp_path: Path) -> None:
     results = _collected(make_run(tmp_path, seeds=[1, 2, 3]).finish_all())
     assert Results.model_validate(json.loads(json.dumps(results.model_dump(mode="json")))) == results
+
+
+def test_two_stores_with_equal_scores_have_equal_statistics(tmp_path: Path) -> None:
+    one, two = (_collected(make_run(tmp_path / name, seeds=[1, 2]).finish_all()) for name in ("one", "two"))
+    assert one.summary == two.summary
+    assert one.comparisons == two.comparisons
+    assert one.verdicts == two.verdicts

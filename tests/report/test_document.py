@@ -12,7 +12,7 @@ import pytest
 from madx_pipeline.report.collect import collect
 from madx_pipeline.report.document import LISTED_AT_MOST, report_markdown
 from madx_pipeline.report.results import Results
-from madx_pipeline.report.tables import scores_csv
+from madx_pipeline.report.tables import scores_csv, summary_csv
 from tests.report.builders import MadeUp, make_run
 
 
@@ -53,16 +53,45 @@ def test_every_mean_and_spread_in_the_report_is_that_of_the_results(results: Res
     assert len(shown) == len(primary) == 18
     for row in primary:
         assert row.std is not None
-        assert shown[row.task, row.language, row.method] == f"{row.mean * 100:.1f} ± {row.std * 100:.1f}"
+        assert row.low is not None
+        assert row.high is not None
+        over = " over seeds alone" if row.interval == "seeds" else ""
+        interval = f"({row.low * 100:.1f} to {row.high * 100:.1f}{over})"
+        assert shown[row.task, row.language, row.method] == f"{row.mean * 100:.1f} ± {row.std * 100:.1f} {interval}"
 
 
 def test_every_transfer_gap_in_the_report_is_that_of_the_results(results: Results) -> None:
     markdown = report_markdown(results, 2)
     for transfer in results.transfer:
-        rows = _rows(markdown, f"### {transfer.task} (", table=1)
+        rows = _rows(markdown, f"### {transfer.task} (", table=2)
         row = next(row for row in rows if f"({transfer.language})" in row["Language"])
         assert transfer.std is not None
         assert row[transfer.method] == f"{transfer.gap * 100:+.2f} ± {transfer.std * 100:.2f}"
+
+
+def test_every_difference_in_the_report_is_that_of_the_results(tmp_path: Path) -> None:
+    results = _collected(make_run(tmp_path, seeds=[1, 2, 3]).finish_all())
+    markdown = report_markdown(results, 2)
+    for found in results.comparisons:
+        rows = _rows(markdown, f"### {found.task} (", table=1)
+        row = next(row for row in rows if f"({found.language})" in row["Language"])
+        assert found.low is not None
+        assert found.high is not None
+        interval = f"({found.low * 100:+.2f} to {found.high * 100:+.2f})"
+        star = "" if found.answer == "no evidence" else r" \*"
+        shown = row[f"{found.method} minus {found.baseline}"]
+        assert shown == f"{found.difference * 100:+.2f} {interval}{star}".replace("+0.00 (", "0.00 (")
+    assert {found.answer for found in results.comparisons} == {"helps", "no evidence"}
+
+
+def test_the_summary_for_programs_holds_every_mean_in_full(results: Results) -> None:
+    rows = list(csv.DictReader(io.StringIO(summary_csv(results))))
+    assert len(rows) == len(results.summary)
+    for row, summary in zip(rows, results.summary, strict=True):
+        for name in ("mean", "std", "low", "high"):
+            value = getattr(summary, name)
+            assert row[name] == ("" if value is None else repr(value))
+        assert (row["seeds"], row["interval"]) == ("1 2 3", summary.interval or "")
 
 
 def test_the_table_of_scores_holds_every_score_in_full(results: Results) -> None:
@@ -105,8 +134,9 @@ def test_test_examples_that_are_in_the_training_data_are_pointed_at(results: Res
 
 def test_one_seed_shows_no_spread_and_says_so(tmp_path: Path) -> None:
     markdown = report_markdown(_collected(make_run(tmp_path, uneven_score).finish_all()), 1)
-    assert "±" not in markdown.replace("mean over seeds ± sample standard deviation", "")
-    assert "One seed: the spread between seeds is unknown." in markdown
+    assert "±" not in markdown
+    assert "Seed: 1. Seeds were not varied." in markdown
+    assert "one seed (95% interval over test examples)" in markdown
 
 
 def test_a_failed_language_is_a_gap_with_reason_and_log(tmp_path: Path) -> None:

@@ -11,13 +11,13 @@ from types import ModuleType
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from madx_pipeline.report import provenance, results
+from madx_pipeline.report import adapter_facts, compare, effects, provenance, results
 from madx_pipeline.report.results import Results
 from tests.report.builders import make_run
 
 
 def _models() -> Iterator[type[BaseModel]]:
-    for module in (results, provenance):
+    for module in (results, effects, provenance, adapter_facts, compare):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == module.__name__:
                 yield value
