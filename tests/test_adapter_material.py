@@ -308,8 +308,9 @@ def test_language_adapters_with_layers_that_a_task_adapter_does_not_want_are_a_w
     mixed = {"default": "published", "sw": "train"}
     _, warnings = found(tmp_path, **ON_MBERT, language_adapters=mixed, tasks=with_adapter("wikiann/en@ukp"))
     assert warnings == [
-        f"ner: {WIKIANN.format('en')} was trained over language adapters without layers 11, and those of this recipe are "
-        "others. Say stages: {fetch_language_adapter: {leave_out: [11]}, train_language_adapter: {leave_out: [11]}}."
+        f"ner: {WIKIANN.format('en')} was trained over language adapters without layers 11, and those of this "
+        "recipe are others. Say stages: {fetch_language_adapter: {leave_out: [11]}, "
+        "train_language_adapter: {leave_out: [11]}}."
     ]
 
 
