@@ -171,16 +171,12 @@ def test_a_true_null_is_rejected_in_3_to_7_percent_of_runs(seeds: int, examples:
 
 @pytest.mark.slow
 def test_after_the_correction_few_families_have_a_false_finding() -> None:
-    """Twenty languages, three seeds: 10% of families where 5% is promised, since very small p values are too small.
-
-    The degrees of freedom behind a p value are themselves estimated, from three seeds. Without the correction
-    64% of families would have a false finding.
-    """
+    """Twenty languages, three seeds: 7% of families where 5% is promised; without the correction it would be 64%."""
     world, chance, wrong = World(seeds=0.2, own=0.5), np.random.default_rng(8), 0
     for _ in range(300):
         family = [run(world, chance, 3, 100) for _ in range(20)]
         wrong += any(finding.effect != "no evidence" for finding in findings(family))
-    assert wrong / 300 <= 0.14
+    assert wrong / 300 <= 0.1
 
 
 @pytest.mark.slow
