@@ -137,7 +137,8 @@ def test_intervals_cover_93_to_97_percent_whatever_the_shares_of_the_variances(
 def test_small_p_values_are_not_too_small(seeds: int, peculiar: float, seed_variance: float) -> None:
     """A true null is rejected at 0.1% in no more than 0.12% of experiments with normal errors, by quadrature."""
     df, total = seeds - 1, 1 + seed_variance
-    log = np.linspace(*np.log(stats.chi2.ppf([1e-12, 1 - 1e-12], df)), 80)
+    low, high = (float(np.log(stats.chi2.ppf(tail, df))) for tail in (1e-12, 1 - 1e-12))
+    log = np.linspace(low, high, 80)
     weights = stats.chi2.pdf(np.exp(log), df) * np.exp(log)
     seen = (seed_variance + peculiar) * np.exp(log) / df
     widths = np.array([Estimate(0.0, 1 - peculiar, part, MANY, df).half_width(0.001) for part in seen])
