@@ -174,7 +174,8 @@ def test_without_a_lock_file_locked_refuses_every_adapter_and_runs_nothing(folde
     write_recipe(folder, RECIPE, name="unlocked", tasks=tasks(folder))
     done = madx("run", "unlocked.yaml", "--locked", folder=folder, expect=2)
     for code in ("en", "sw", "qu"):
-        assert f"unlocked.yaml: {REPOSITORY.format(code)} is not in unlocked.lock.yaml" in done.stderr
+        where = f'unlocked.yaml: language_adapters."{code}": '
+        assert f"{where}{REPOSITORY.format(code)} is not in unlocked.lock.yaml" in done.stderr
     assert not (folder / "madx_runs/reports/unlocked").exists()
 
 
