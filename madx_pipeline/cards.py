@@ -39,21 +39,6 @@ from madx_pipeline.material import ContentHash, Material
 from madx_pipeline.recipe_errors import field_problems
 from madx_pipeline.shipped import shipped_folder
 
-__all__ = [
-    "Card",
-    "ContentHash",
-    "CorpusCard",
-    "CorpusChoice",
-    "Material",
-    "TaskCard",
-    "TaskChoice",
-    "card_names",
-    "corpus_card",
-    "corpus_material",
-    "task_card",
-    "task_material",
-]
-
 CardKind = Literal["corpora", "tasks"]
 _Card = TypeVar("_Card", bound=Card)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from madx_pipeline.integrity import read_artifact
-from madx_pipeline.plan import Job, Plan
-from madx_pipeline.stage import ArtifactRecord
+from madx_pipeline.jobs import Job, Plan
+from madx_pipeline.records import ArtifactRecord
 from madx_pipeline.store import Store
 
 

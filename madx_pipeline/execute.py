@@ -19,8 +19,9 @@ from pathlib import Path
 
 from madx_pipeline.errors import CheckError, JobError, MadxError, Problem
 from madx_pipeline.integrity import read_artifact
-from madx_pipeline.plan import Job
-from madx_pipeline.stage import Artifact, Inputs, Workspace, stage_module
+from madx_pipeline.jobs import Job
+from madx_pipeline.records import Artifact
+from madx_pipeline.stage import Inputs, Workspace, stage_module
 from madx_pipeline.store import Store
 
 _LIBRARIES = ("torch", "transformers", "adapters", "datasets", "tokenizers", "numpy", "madx-pipeline")

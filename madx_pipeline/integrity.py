@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from madx_pipeline.durable import sha256_of, sync
-from madx_pipeline.plan import fingerprint_of
-from madx_pipeline.stage import Artifact, ArtifactRecord, FileRecord
+from madx_pipeline.jobs import fingerprint_of
+from madx_pipeline.records import Artifact, ArtifactRecord, FileRecord
 
 RECORD = "artifact.json"
 NOT_OUTPUT = frozenset({RECORD, "progress.json", "job.json", "failure.json", "checks.json"})

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from madx_pipeline.recipe import Recipe
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 Key = dict[str, str | int]
 

@@ -15,7 +15,6 @@ from typing import TypeVar
 
 import yaml
 
-from madx_pipeline.adapter_material import ReadyAdapters, Wanted
 from madx_pipeline.cards import corpus_material, task_material
 from madx_pipeline.data.sources import Split
 from madx_pipeline.errors import InputError, Problem
@@ -23,6 +22,7 @@ from madx_pipeline.languages import language_name
 from madx_pipeline.material import ContentHash, Material, folder_material
 from madx_pipeline.published.catalogue import LanguageAdapter, TaskAdapter
 from madx_pipeline.published.pin import Pinning
+from madx_pipeline.published.ready import ReadyAdapters, Wanted
 from madx_pipeline.recipe import BaseModelChoice, Recipe
 from madx_pipeline.recipe_file import RecipeFile
 from madx_pipeline.shipped import shipped_folder

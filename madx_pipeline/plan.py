@@ -10,15 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from madx_pipeline.adapter_warnings import adapter_warnings
 from madx_pipeline.jobs import Cell, Job, Key, Plan, fingerprint_of
 from madx_pipeline.material import Material
 from madx_pipeline.materials import Materials
 from madx_pipeline.methods import METHOD_SPECS, Method, MethodSpec
+from madx_pipeline.published.warnings import adapter_warnings
 from madx_pipeline.recipe import Recipe
-from madx_pipeline.stage import Json, Resources, stage_module, stage_page
-
-__all__ = ["Cell", "Job", "Key", "Plan", "fingerprint_of", "make_plan"]
+from madx_pipeline.records import Json
+from madx_pipeline.stage import Resources, stage_module, stage_page
 
 
 def make_plan(recipe: Recipe, materials: Materials) -> Plan:

@@ -8,12 +8,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from madx_pipeline.adapter_choices import COMMIT, AdapterChoice
-from madx_pipeline.cards import CorpusChoice, TaskChoice
+from madx_pipeline.data.card_models import CorpusChoice, TaskChoice
 from madx_pipeline.languages import language_problem
 from madx_pipeline.methods import METHOD_SPECS, Method
-
-__all__ = ["AdapterChoice", "BaseModelChoice", "Recipe"]
+from madx_pipeline.published.choices import COMMIT, AdapterChoice
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

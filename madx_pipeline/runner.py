@@ -14,7 +14,7 @@ from typing import Protocol
 
 from madx_pipeline.errors import Problem
 from madx_pipeline.execute import Outcome
-from madx_pipeline.plan import Job, Plan
+from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.store import Store
 
 _WEIGHT = {"train_language_adapter": 20, "train_task_adapter": 10, "finetune_base_model": 10}

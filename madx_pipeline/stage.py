@@ -22,25 +22,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from madx_pipeline.errors import CheckError, JobError
-from madx_pipeline.records import Artifact, ArtifactRecord, Check, FileRecord, Json
+from madx_pipeline.records import Artifact, Check, Json
 from madx_pipeline.shipped import shipped_folder
-
-__all__ = [
-    "STAGES",
-    "Artifact",
-    "ArtifactRecord",
-    "Check",
-    "FileRecord",
-    "Inputs",
-    "Json",
-    "Params",
-    "Resources",
-    "StageModule",
-    "StagePage",
-    "Workspace",
-    "stage_module",
-    "stage_page",
-]
 
 STAGES = (
     "prepare_base_model",

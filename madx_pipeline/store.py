@@ -23,8 +23,9 @@ from madx_pipeline import unfinished
 from madx_pipeline.durable import sync, write_durably
 from madx_pipeline.errors import InputError
 from madx_pipeline.integrity import NOT_OUTPUT, RECORD, Damage, checksum_of, damage_of, file_records, read_artifact
-from madx_pipeline.plan import Job
-from madx_pipeline.stage import Artifact, ArtifactRecord, Json, Workspace
+from madx_pipeline.jobs import Job
+from madx_pipeline.records import Artifact, ArtifactRecord, Json
+from madx_pipeline.stage import Workspace
 from madx_pipeline.unfinished import Failure
 
 FORMAT = 1

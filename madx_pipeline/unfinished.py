@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from madx_pipeline.stage import Check, Json
+from madx_pipeline.records import Check, Json
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from madx_pipeline.execute import Outcome
-from madx_pipeline.plan import Job, Plan, fingerprint_of
+from madx_pipeline.jobs import Job, Plan, fingerprint_of
 from madx_pipeline.recipe import Recipe
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 from madx_pipeline.store import Store
 
 RECIPE = Recipe.model_validate(

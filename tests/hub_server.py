@@ -287,7 +287,7 @@ class HubClient:
     def download(self, repository: str, revision: str | None, files: list[str], **expected: str) -> Answer:
         """`hub.download`; `expected` has `_` for the dot of a file's name."""
         wanted = {name.replace("_bin", ".bin"): digest for name, digest in expected.items()}
-        return self.call("madx_pipeline.hub.download", repository, revision, files, wanted)
+        return self.call("madx_pipeline.hub.download.download", repository, revision, files, wanted)
 
     def close(self) -> None:
         """Ends the process and waits for it."""

@@ -14,7 +14,8 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedTokenizerFast
 
-from madx_pipeline.stage import Artifact, ArtifactRecord, Workspace
+from madx_pipeline.records import Artifact, ArtifactRecord
+from madx_pipeline.stage import Workspace
 
 WORDS = [chr(97 + i) + chr(97 + j) for i in range(8) for j in range(4)]
 SPECIALS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]

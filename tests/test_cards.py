@@ -9,21 +9,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from madx_pipeline.cards import (
-    Card,
-    CorpusChoice,
-    Material,
-    TaskChoice,
-    card_names,
-    corpus_card,
-    corpus_material,
-    task_card,
-    task_material,
-)
-from madx_pipeline.data.card_models import HubSource
+from madx_pipeline.cards import card_names, corpus_card, corpus_material, task_card, task_material
+from madx_pipeline.data.card_models import Card, CorpusChoice, HubSource, TaskChoice
 from madx_pipeline.data.sources import CorpusSource, Split, TaskSource
 from madx_pipeline.errors import InputError
 from madx_pipeline.languages import is_language
+from madx_pipeline.material import Material
 from madx_pipeline.miniature import LANGUAGES, TASKS
 
 ALL: tuple[Split, ...] = ("train", "validation", "test")

@@ -12,7 +12,7 @@ import pytest
 
 from madx_pipeline.errors import JobError
 from madx_pipeline.execute import execute
-from madx_pipeline.plan import Job
+from madx_pipeline.jobs import Job
 from madx_pipeline.stage import Inputs, Workspace, stage_module, stage_page
 from madx_pipeline.store import Store
 from tests.builders import finish, make_job

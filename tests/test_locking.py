@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from madx_pipeline.commands.locking import note_what_was_fetched, refuse_other_bytes
 from madx_pipeline.errors import InputError
-from madx_pipeline.plan import Job, Plan
+from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.published.lock import LockedAdapter, read_lock
 from madx_pipeline.store import Store
 from tests.builders import make_job, make_plan_of

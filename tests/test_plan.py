@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from madx_pipeline.cards import Material
 from madx_pipeline.errors import Problem
+from madx_pipeline.jobs import Job, Plan, fingerprint_of
+from madx_pipeline.material import Material
 from madx_pipeline.materials import Materials
 from madx_pipeline.methods import METHODS
-from madx_pipeline.plan import Job, Plan, fingerprint_of, make_plan
+from madx_pipeline.plan import make_plan
 from madx_pipeline.recipe import Recipe
 
 GOOD: dict[str, Any] = {

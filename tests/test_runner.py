@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from madx_pipeline.execute import Outcome
-from madx_pipeline.plan import Cell, Plan
+from madx_pipeline.jobs import Cell, Plan
 from madx_pipeline.runner import Selection, run_plan, select
 from madx_pipeline.store import Store
 from tests.builders import InstantRunner, Silent, finish, make_job, make_plan_of

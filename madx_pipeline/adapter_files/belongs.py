@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from madx_pipeline.adapter_files.read import AdapterFolder
 from madx_pipeline.adapter_files.report import AdapterCheck, check, shown
 from madx_pipeline.adapter_files.values import layout_of
-from madx_pipeline.adapter_shapes import LAYOUT_OF, activation_family, what_else_it_needs
 from madx_pipeline.base_models import canonical_name, is_known
 from madx_pipeline.errors import Problem
 from madx_pipeline.published.catalogue import LanguageAdapter, TaskAdapter
-from madx_pipeline.stage import Json, Workspace
+from madx_pipeline.published.shapes import LAYOUT_OF, activation_family, what_else_it_needs
+from madx_pipeline.records import Json
+from madx_pipeline.stage import Workspace
 
 _ANOTHER = "Choose another adapter, or train one."
 _HUB_ID = re.compile(r"[\w-][\w.-]*(?:/[\w.-]+)?")

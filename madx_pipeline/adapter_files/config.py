@@ -23,7 +23,7 @@ from madx_pipeline.adapter_files.values import (
     layout_of,
 )
 from madx_pipeline.errors import Problem
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 _HINT = "Nothing is loaded from a config that is not understood: such mistakes change results silently."
 _VERSION = re.compile(r"(adapters\.)?\d+(\.\d+)*[\w.+-]*")

@@ -21,7 +21,7 @@ from torch import Tensor
 from madx_pipeline.adapter_files.report import AdapterCheck, check
 from madx_pipeline.durable import sha256_of
 from madx_pipeline.errors import Problem
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 DAMAGED = "Fetch or save the adapter again."
 MAX_JSON_BYTES = 4 * 2**20

@@ -19,7 +19,7 @@ from madx_pipeline.adapter_files.report import AdapterCheck, check, problems_of,
 from madx_pipeline.adapter_files.values import ACTIVATIONS, is_real
 from madx_pipeline.errors import Problem
 from madx_pipeline.published.files import HEAD_CONFIG_FILE, HEAD_FILES
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 HEAD_WEIGHTS = tuple(name for name in HEAD_FILES if name != HEAD_CONFIG_FILE)
 HEAD_TYPES = ("tagging", "classification")

@@ -15,7 +15,7 @@ from madx_pipeline.adapter_files.files import DAMAGED, described, hashes, read_j
 from madx_pipeline.adapter_files.report import AdapterCheck, check, problems_of, shown
 from madx_pipeline.errors import Problem
 from madx_pipeline.published.files import CONFIG_FILE, WEIGHTS_FILES
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 _OLD_MODULE_NAMES = {
     "attention_text_task_adapters": "adapters",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from madx_pipeline.errors import Problem
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 FLAGS: dict[str, Json] = {
     "mh_adapter": None,

@@ -1,7 +1,7 @@
 """The only place that imports the `adapters` library: base model, checked loading, stack, training set, saving.
 
 Everything the library does silently wrong for MAD-X has its one home here, and its one test in
-`tests/test_adapter_model*.py`. The rest of the package sees functions with plain arguments and a model
+`tests/adapter_model/`. The rest of the package sees functions with plain arguments and a model
 that is called like any transformers model.
 
 The walk: `load_model` / `load_language_model` (a base model without any adapter), `add_adapter` (a fresh

@@ -23,7 +23,7 @@ from madx_pipeline.adapter_model.base import AdapterModel, check_adapter_name, s
 from madx_pipeline.adapter_model.checks import weights_hash
 from madx_pipeline.adapter_model.inspection import adapter_problems, renamed
 from madx_pipeline.errors import JobError, Problem
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 _HEADS = {"tagging": TaggingHead, "classification": ClassificationHead}
 

@@ -26,7 +26,7 @@ from madx_pipeline.adapter_files import (
 )
 from madx_pipeline.adapter_model.base import AdapterModel
 from madx_pipeline.errors import Problem
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 _PROBE = "probe"
 """Published adapters may have names (`to`) that cannot be added; what they are called is only text here."""

@@ -138,7 +138,7 @@ def _read_config(folder: Path, name: str) -> dict[str, Json]:
 def _from_hub(name: str) -> tuple[dict[str, Json], str]:
     """The configuration of a base model that we do not know by name, and its commit."""
     from madx_pipeline.base_model_files import CONFIG_FILE
-    from madx_pipeline.hub import download
+    from madx_pipeline.hub.download import download
 
     if _is_path(name):
         raise InputError(f"--base: there is no folder {name}.", "Give a folder with a config.json, or a name.")
@@ -154,7 +154,7 @@ def _from_hub(name: str) -> tuple[dict[str, Json], str]:
 
 def _locate(written: str, base: str) -> _Adapter:
     from madx_pipeline.adapter_files import ADAPTER_FILES, HEAD_CONFIG
-    from madx_pipeline.hub import download
+    from madx_pipeline.hub.download import download
 
     folder = Path(os.path.expanduser(written))
     if folder.is_dir():

@@ -120,7 +120,7 @@ def _fetch(adapter: Resolved) -> tuple[Path, str, list[Path]]:
 
 
 def _bring(adapter: Resolved, revision: str) -> tuple[Path, str, list[Path]]:
-    from madx_pipeline.hub import download
+    from madx_pipeline.hub.download import download
 
     names = [*ADAPTER_FILES, MODEL_CARD]
     if isinstance(adapter.entry, TaskAdapter):

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from madx_pipeline.execute import Outcome
-from madx_pipeline.plan import Job, Plan
+from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.store import Store
 
 _LOOK_EVERY = 0.5

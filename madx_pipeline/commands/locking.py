@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from madx_pipeline.errors import InputError, MadxError, Problem
-from madx_pipeline.plan import Job, Plan
+from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.published.lock import LockedAdapter, read_lock
 from madx_pipeline.records import Artifact
 from madx_pipeline.store import Store

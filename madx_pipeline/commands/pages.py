@@ -9,7 +9,8 @@ from pathlib import Path
 import typer
 import yaml
 
-from madx_pipeline.cards import CorpusCard, TaskCard, card_names, corpus_card, task_card
+from madx_pipeline.cards import card_names, corpus_card, task_card
+from madx_pipeline.data.card_models import CorpusCard, TaskCard
 from madx_pipeline.errors import InputError, suggestion
 from madx_pipeline.languages import is_language, language_name
 from madx_pipeline.miniature import LANGUAGES as MINIATURE_LANGUAGES

@@ -10,7 +10,7 @@ import typer
 
 from madx_pipeline.changes import Reasons
 from madx_pipeline.commands.planning import plan_recipe
-from madx_pipeline.plan import Job, Plan, fingerprint_of
+from madx_pipeline.jobs import Job, Plan, fingerprint_of
 from madx_pipeline.store import Store
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from madx_pipeline.content import ContentHashes
+from madx_pipeline.jobs import Plan
 from madx_pipeline.materials import find_materials
-from madx_pipeline.plan import Plan, make_plan
+from madx_pipeline.plan import make_plan
 from madx_pipeline.published.lock import lock_path, read_lock
 from madx_pipeline.published.pin import Pinning
 from madx_pipeline.recipe_file import find_recipe, read_recipe

@@ -11,7 +11,7 @@ import typer
 
 from madx_pipeline.commands.planning import plan_recipe
 from madx_pipeline.errors import InputError
-from madx_pipeline.plan import Plan
+from madx_pipeline.jobs import Plan
 from madx_pipeline.store import Store
 
 if TYPE_CHECKING:

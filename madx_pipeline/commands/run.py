@@ -14,7 +14,7 @@ from madx_pipeline.commands.planning import plan_recipe
 from madx_pipeline.commands.report import write_report_of
 from madx_pipeline.errors import InputError, JobError, suggestion
 from madx_pipeline.execute import Outcome
-from madx_pipeline.plan import Plan
+from madx_pipeline.jobs import Plan
 from madx_pipeline.published.lock import lock_path
 from madx_pipeline.recipe_file import find_recipe
 from madx_pipeline.runner import Selection, run_plan, select

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from madx_pipeline.adapter_choices import TaskAdapterChoice
 from madx_pipeline.data.formats import ReadOptions
 from madx_pipeline.data.sources import HubTable, LabelScheme, Metric, Split, TaskType
+from madx_pipeline.published.choices import TaskAdapterChoice
 
 
 class _Part(BaseModel):

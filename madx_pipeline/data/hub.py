@@ -16,7 +16,7 @@ from madx_pipeline.data.examples import Example, read_file
 from madx_pipeline.data.formats import ReadOptions
 from madx_pipeline.data.sources import HubTable
 from madx_pipeline.errors import JobError
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.")
 

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from madx_pipeline.data.formats import ReadOptions
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 TaskType = Literal["tagging", "classification"]
 LabelScheme = Literal["iob2", "plain"]

@@ -16,7 +16,7 @@ from madx_pipeline.data.examples import Example
 from madx_pipeline.data.formats import TableFormat
 from madx_pipeline.data.text import whole_lines
 from madx_pipeline.errors import JobError, suggestion
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 _SEPARATOR_OF_NAME = {".tsv": "tab", ".txt": "tab", ".csv": "comma", ".jsonl": "jsonl", ".json": "jsonl"}
 

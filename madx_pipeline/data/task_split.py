@@ -13,7 +13,7 @@ from madx_pipeline.data.examples import Example
 from madx_pipeline.data.labels import check_begins, check_scheme, mapped, orphans
 from madx_pipeline.data.sources import TaskSource
 from madx_pipeline.errors import JobError
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 
 @dataclass

@@ -18,9 +18,9 @@ from madx_pipeline.export import tables
 from madx_pipeline.export.described import Described
 from madx_pipeline.export.metadata import card_data
 from madx_pipeline.export.usage import language_adapter_to_upload, usage_code
+from madx_pipeline.records import Json
 from madx_pipeline.report.markdown import text
 from madx_pipeline.report.wording import language_label
-from madx_pipeline.stage import Json
 
 _TEMPLATES = Path(__file__).with_name("templates")
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from madx_pipeline.errors import InputError, JobError, suggestion
+from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.languages import language_name
 from madx_pipeline.methods import METHOD_SPECS, METHODS
-from madx_pipeline.plan import Job, Plan
+from madx_pipeline.records import Artifact
 from madx_pipeline.report.markdown import listed
-from madx_pipeline.stage import Artifact
 from madx_pipeline.store import Store
 
 _DEFAULT_METHOD = "madx"

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from madx_pipeline.errors import InputError
 from madx_pipeline.export.choose import Choice, Shelf
 from madx_pipeline.export.names import BaseName, base_name, folder_name
-from madx_pipeline.plan import Job, Plan
+from madx_pipeline.jobs import Job, Plan
+from madx_pipeline.records import Artifact, Json
 from madx_pipeline.report.results import Results
-from madx_pipeline.stage import Artifact, Json
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from madx_pipeline import __version__
 from madx_pipeline.durable import sha256_of, sync
 from madx_pipeline.errors import InputError
 from madx_pipeline.export.described import Described
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 RECORD = "export.json"
 """Where the folder comes from, and the sha256 of its files; written last."""

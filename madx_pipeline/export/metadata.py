@@ -13,7 +13,7 @@ from madx_pipeline.errors import InputError
 from madx_pipeline.export.described import Described
 from madx_pipeline.export.names import hub_language, hub_licence
 from madx_pipeline.export.tables import scores_with
-from madx_pipeline.stage import Artifact, Json
+from madx_pipeline.records import Artifact, Json
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData

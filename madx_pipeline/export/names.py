@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 import yaml
 
 from madx_pipeline.base_models import canonical_name
-from madx_pipeline.stage import Artifact
+from madx_pipeline.records import Artifact
 
 _LICENCES = Path(__file__).with_name("hub_licences.yaml")
 _PRIVATE_USE = re.compile(r"q[a-t][a-z]")

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from madx_pipeline.export.described import Described
 from madx_pipeline.export.usage import language_adapter_sources
+from madx_pipeline.records import Artifact, Json
 from madx_pipeline.report.collect import report_params
 from madx_pipeline.report.markdown import GAP, NOTHING, number, percent, points, table
 from madx_pipeline.report.results import Score, Summary
 from madx_pipeline.report.tables import ScoreTables
 from madx_pipeline.report.wording import language_label, verdict_sentences
-from madx_pipeline.stage import Artifact, Json
 
 _ARCHITECTURES = {
     "seq_bn": "seq_bn (Pfeiffer et al. 2020)",

@@ -12,8 +12,8 @@ from pathlib import PurePath
 
 from madx_pipeline.export.described import Described, language_adapter_folder
 from madx_pipeline.export.names import BaseName
-from madx_pipeline.plan import Job
-from madx_pipeline.stage import Artifact, Json
+from madx_pipeline.jobs import Job
+from madx_pipeline.records import Artifact, Json
 
 
 def usage_code(described: Described, called: str, *, on_hub: bool = False) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from madx_pipeline.errors import InputError, JobError, Problem
-from madx_pipeline.hub_cache import cached_commit, is_commit
+from madx_pipeline.hub.cache import cached_commit, is_commit
 from madx_pipeline.published.files import ADAPTER_FILES
 from madx_pipeline.published.lock import Lock
 
@@ -113,8 +113,8 @@ def _disagreement(repository: str, commit: str | None, lock: Lock) -> InputError
 
 def _ask_hub(repository: str, revision: str | None) -> tuple[Pinned, bool]:
     """What the hub says, and whether it said nothing at all."""
-    from madx_pipeline.hub import latest_commit
-    from madx_pipeline.hub_errors import HubUnreachableError
+    from madx_pipeline.hub.download import latest_commit
+    from madx_pipeline.hub.errors import HubUnreachableError
 
     try:
         return Pinned(latest_commit(repository, revision, ADAPTER_FILES, _ANSWER_SECONDS)), False

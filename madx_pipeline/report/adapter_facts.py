@@ -5,8 +5,8 @@ Where an adapter was trained here, what says where a published one is from is nu
 
 from __future__ import annotations
 
+from madx_pipeline.records import Json
 from madx_pipeline.report.part import Part
-from madx_pipeline.stage import Json
 
 
 class LanguageAdapterFacts(Part):

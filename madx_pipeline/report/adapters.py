@@ -1,6 +1,6 @@
 """What the report says of published adapters: where each is from, and whether they go together.
 
-The plan asks the same of what the catalogue says (`adapter_warnings.py`); here it is asked of the adapters that
+The plan asks the same of what the catalogue says (`published/warnings.py`); here it is asked of the adapters that
 were there.
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from madx_pipeline.adapter_shapes import SHAPE, shape_sentences, what_else_it_needs
 from madx_pipeline.methods import METHOD_SPECS
 from madx_pipeline.published.resolve import mixed_variants
+from madx_pipeline.published.shapes import SHAPE, shape_sentences, what_else_it_needs
+from madx_pipeline.records import Json
 from madx_pipeline.report.markdown import NOTHING, listed, table, text
 from madx_pipeline.report.provenance import CheckResult, LanguageAdapterFacts, LanguageFacts, TaskAdapterFacts
 from madx_pipeline.report.results import Results
 from madx_pipeline.report.wording import language_label
-from madx_pipeline.stage import Json
 
 ABOUT_THE_RECIPE = "recipe"
 """What stands for the name of the job in a check that no job asks."""

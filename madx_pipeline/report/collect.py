@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from madx_pipeline.plan import Cell, Plan
+from madx_pipeline.jobs import Cell, Plan
 from madx_pipeline.recipe import Recipe
+from madx_pipeline.records import Json
 from madx_pipeline.report import materials
 from madx_pipeline.report.adapters import adapter_checks
 from madx_pipeline.report.conclusions import conclude
 from madx_pipeline.report.findings import Findings, folder_of, look_up
 from madx_pipeline.report.results import FORMAT, Gap, Results, Score
-from madx_pipeline.stage import Json, stage_page
+from madx_pipeline.stage import stage_page
 from madx_pipeline.stages.report import Params
 from madx_pipeline.store import Store
 

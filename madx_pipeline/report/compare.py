@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+from madx_pipeline.records import Json
 from madx_pipeline.report.provenance import Part
 from madx_pipeline.report.results import Counted, Results, Summary
-from madx_pipeline.stage import Json
 
 FORMAT = 1
 """Version of the layout of `compare.json`."""

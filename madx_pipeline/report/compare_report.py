@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from madx_pipeline import __version__
-from madx_pipeline.plan import Plan, fingerprint_of
+from madx_pipeline.jobs import Plan, fingerprint_of
+from madx_pipeline.records import Json
 from madx_pipeline.report.collect import report_params
 from madx_pipeline.report.compare import ComparedCell, ComparedRow, SideBySide, side_by_side
 from madx_pipeline.report.folder import ReportFolder
@@ -19,7 +20,6 @@ from madx_pipeline.report.markdown import NOTHING, listed, points, signed_points
 from madx_pipeline.report.results import Results
 from madx_pipeline.report.statistics import grouped
 from madx_pipeline.report.wording import language_label
-from madx_pipeline.stage import Json
 from madx_pipeline.store import Store
 
 LONGEST_NAME = 200

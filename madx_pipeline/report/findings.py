@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from madx_pipeline.plan import Job, Plan
+from madx_pipeline.jobs import Job, Plan
+from madx_pipeline.records import Check, Json
 from madx_pipeline.report.provenance import CheckResult, JobResult
-from madx_pipeline.stage import Check, Json
 from madx_pipeline.store import Store
 
 

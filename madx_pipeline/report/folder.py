@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from madx_pipeline.durable import sha256_of
 from madx_pipeline.errors import InputError
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 MARKER = "report.json"
 """What a report was made from, and the sha256 of its files; written last."""

@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.languages import language_name
-from madx_pipeline.plan import Job, Plan
+from madx_pipeline.records import Json
 from madx_pipeline.report.findings import Findings
 from madx_pipeline.report.provenance import (
     BaseModelFacts,
@@ -26,7 +27,6 @@ from madx_pipeline.report.provenance import (
     TaskData,
     TaskFacts,
 )
-from madx_pipeline.stage import Json
 
 _Facts = TypeVar("_Facts", bound=Part)
 _LOG = logging.getLogger(__name__)

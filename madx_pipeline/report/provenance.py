@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from madx_pipeline.records import Json
 from madx_pipeline.report.adapter_facts import LanguageAdapterFacts, TaskAdapterFacts
 from madx_pipeline.report.part import Part
-from madx_pipeline.stage import Json
 
 __all__ = [
     "BaseModelFacts",

@@ -7,6 +7,7 @@ stands in `gaps`, with the reason.
 
 from __future__ import annotations
 
+from madx_pipeline.records import Json
 from madx_pipeline.report.effects import (
     Answer,
     Comparison,
@@ -25,7 +26,6 @@ from madx_pipeline.report.provenance import (
     Part,
     TaskFacts,
 )
-from madx_pipeline.stage import Json
 
 __all__ = [
     "FORMAT",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from madx_pipeline import __version__
-from madx_pipeline.plan import Plan, fingerprint_of
+from madx_pipeline.jobs import Plan, fingerprint_of
 from madx_pipeline.report.collect import Gathered, concluded, gather, report_params
 from madx_pipeline.report.folder import ReportFolder
 from madx_pipeline.report.results import Results

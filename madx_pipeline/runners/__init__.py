@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from madx_pipeline.errors import InputError, suggestion
-from madx_pipeline.plan import Plan
+from madx_pipeline.jobs import Plan
 from madx_pipeline.runner import Runner
 
 RUNNERS = ("serial", "local")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from madx_pipeline.errors import Problem
 from madx_pipeline.execute import Outcome, execute
-from madx_pipeline.plan import Job
+from madx_pipeline.jobs import Job
 from madx_pipeline.store import Store
 
 _LOOK_FOR_PARENT_EVERY = 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from madx_pipeline.execute import Outcome, execute
-from madx_pipeline.plan import Job
+from madx_pipeline.jobs import Job
 
 
 class SerialRunner:

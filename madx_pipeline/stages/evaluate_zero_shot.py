@@ -19,7 +19,8 @@ from pydantic import Field
 
 from madx_pipeline import stage
 from madx_pipeline.errors import JobError
-from madx_pipeline.stage import Inputs, Json, Workspace
+from madx_pipeline.records import Json
+from madx_pipeline.stage import Inputs, Workspace
 
 if TYPE_CHECKING:
     from madx_pipeline.adapter_model import AdapterModel

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from madx_pipeline.adapter_shapes import variant_of
 from madx_pipeline.errors import JobError
-from madx_pipeline.fetching import check_names_base_model, fetch
+from madx_pipeline.published.fetched import check_names_base_model, fetch
 from madx_pipeline.published.files import ADAPTER_FILES
-from madx_pipeline.stage import Artifact, Inputs, Workspace
+from madx_pipeline.published.shapes import variant_of
+from madx_pipeline.records import Artifact
+from madx_pipeline.stage import Inputs, Workspace
 from madx_pipeline.stage import Params as StageParams
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from madx_pipeline.errors import JobError
-from madx_pipeline.fetching import check_names_base_model, fetch
+from madx_pipeline.published.fetched import check_names_base_model, fetch
 from madx_pipeline.published.files import ADAPTER_FILES, HEAD_FILES
-from madx_pipeline.stage import Artifact, Inputs, Json, Workspace
+from madx_pipeline.records import Artifact, Json
+from madx_pipeline.stage import Inputs, Workspace
 from madx_pipeline.stage import Params as StageParams
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import Any
 
 from pydantic import Field
 
-from madx_pipeline.stage import Inputs, Json, Workspace
+from madx_pipeline.records import Json
+from madx_pipeline.stage import Inputs, Workspace
 from madx_pipeline.stage import Params as StageParams
 
 VERSION = 1
@@ -60,7 +61,7 @@ def _make_miniature(world_seed: int, steps: int, out: Workspace) -> dict[str, Js
 
 def _from_hub(name: str, revision: str | None, out: Workspace) -> dict[str, Json]:
     from madx_pipeline.base_model_files import CONFIG_FILE, PICKLED_WEIGHTS, SAFE_WEIGHTS, TOKENIZER_FILES
-    from madx_pipeline.hub import download
+    from madx_pipeline.hub.download import download
 
     files = (CONFIG_FILE, *TOKENIZER_FILES)
     folder, commit = download(name, revision, (*files, *SAFE_WEIGHTS))

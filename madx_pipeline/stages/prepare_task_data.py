@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from madx_pipeline.errors import JobError
-from madx_pipeline.stage import Inputs, Json, Workspace
+from madx_pipeline.records import Json
+from madx_pipeline.stage import Inputs, Workspace
 from madx_pipeline.stage import Params as StageParams
 
 if TYPE_CHECKING:

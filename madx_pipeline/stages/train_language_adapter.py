@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from madx_pipeline.errors import JobError
-from madx_pipeline.stage import Artifact, Inputs, Json, Workspace
+from madx_pipeline.records import Artifact, Json
+from madx_pipeline.stage import Inputs, Workspace
 from madx_pipeline.training_params import TrainingParams
 
 if TYPE_CHECKING:
     from madx_pipeline.adapter_model import AdapterModel
-    from madx_pipeline.masked_lm import Batch, MaskedRows
+    from madx_pipeline.masked_lm.loss import Batch, MaskedRows
     from madx_pipeline.training import TrainingResult
 
 VERSION = 1
@@ -67,7 +68,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
         CheckError: If the model does not compute what MAD-X says, or the adapter gained nothing.
     """
     from madx_pipeline.adapter_model import language_adapter_name
-    from madx_pipeline.masked_lm import masked_lm_loss
+    from madx_pipeline.masked_lm.loss import masked_lm_loss
 
     base, language = inputs["base_model"], str(inputs.key["language"])
     name = language_adapter_name(language)
@@ -88,9 +89,9 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
 
 
 def _rows(inputs: Inputs, params: Params, out: Workspace) -> tuple[MaskedRows, list[Batch], int]:
-    from madx_pipeline.corpus_rows import CorpusRows, RowShape
-    from madx_pipeline.masked_lm import MaskedRows, held_out_batches
-    from madx_pipeline.masking import masking_for
+    from madx_pipeline.masked_lm.loss import MaskedRows, held_out_batches
+    from madx_pipeline.masked_lm.masking import masking_for
+    from madx_pipeline.masked_lm.rows import CorpusRows, RowShape
     from madx_pipeline.tokenizer import load_tokenizer
 
     base, corpus = inputs["base_model"], inputs["corpus"]
@@ -138,7 +139,7 @@ def _train(
     model: AdapterModel, name: str, data: tuple[MaskedRows, list[Batch], int], params: Params, out: Workspace
 ) -> TrainingResult:
     from madx_pipeline.adapter_model import head_hash, weights_hash
-    from madx_pipeline.masked_lm import masked_lm_loss, pad
+    from madx_pipeline.masked_lm.loss import masked_lm_loss, pad
     from madx_pipeline.training import Training, train
 
     rows, batches, pad_id = data
@@ -193,7 +194,7 @@ def _check_saved(base: Artifact, name: str, batches: list[Batch], measured: floa
     import torch
 
     from madx_pipeline import adapter_model
-    from madx_pipeline.masked_lm import masked_lm_loss
+    from madx_pipeline.masked_lm.loss import masked_lm_loss
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = adapter_model.load_language_model(base.path / "model", base.facts["name"]).to(device)

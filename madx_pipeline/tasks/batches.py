@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from madx_pipeline.errors import JobError
-from madx_pipeline.stage import Artifact
+from madx_pipeline.records import Artifact
 from madx_pipeline.tasks import Encoded, Row, TaskType
 from madx_pipeline.tokenizer import without_special
 

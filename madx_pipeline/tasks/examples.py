@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from madx_pipeline.errors import JobError
-from madx_pipeline.stage import Artifact, Workspace
+from madx_pipeline.records import Artifact
+from madx_pipeline.stage import Workspace
 from madx_pipeline.tasks import Example, TaskType
 
 

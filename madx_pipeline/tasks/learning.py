@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from madx_pipeline.adapter_model import AdapterModel, head_labels, seeded
-from madx_pipeline.stage import Artifact, Inputs, Json, Workspace
+from madx_pipeline.records import Artifact, Json
+from madx_pipeline.stage import Inputs, Workspace
 from madx_pipeline.tasks import Encoded, TaskType, task_type
 from madx_pipeline.tasks.batches import predict, row_length
 from madx_pipeline.tasks.examples import check_labels, majority_label, majority_score, primary, read_examples

@@ -16,7 +16,8 @@ from transformers import TrainerState, TrainingArguments
 
 from madx_pipeline.adapter_model import AdapterModel, active_stack, own_random_state
 from madx_pipeline.errors import JobError
-from madx_pipeline.stage import Json, Workspace
+from madx_pipeline.records import Json
+from madx_pipeline.stage import Workspace
 from madx_pipeline.training import checkpoints
 from madx_pipeline.training.schedule import Example, Examples, Schedule, examples_per_step
 from madx_pipeline.training.trainer import Flow, ResumableAdapterTrainer, ResumableTrainer

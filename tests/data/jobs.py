@@ -9,7 +9,8 @@ from pathlib import Path
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from madx_pipeline.stage import Artifact, Inputs, Json, Workspace
+from madx_pipeline.records import Artifact, Json
+from madx_pipeline.stage import Inputs, Workspace
 from tests.tasks.artifacts import artifact
 
 SPECIALS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 
-from madx_pipeline.cards import TaskChoice, corpus_card, task_material
-from madx_pipeline.data.card_models import HubSource
+from madx_pipeline.cards import corpus_card, task_material
+from madx_pipeline.data.card_models import HubSource, TaskChoice
 from madx_pipeline.data.examples import Example
 from madx_pipeline.data.hub import hub_examples, hub_files, hub_rows
 from madx_pipeline.data.labelled import labelled

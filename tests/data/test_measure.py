@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from madx_pipeline.data.measure import Measure, script_of
-from madx_pipeline.stage import Json
+from madx_pipeline.records import Json
 
 
 def facts(*texts: str, tokens: list[list[int]] | None = None, unknown: int | None = 3) -> dict[str, Json]:

@@ -14,7 +14,7 @@ import yaml
 from madx_pipeline.adapter_model import AdapterShape, add_adapter, load_model, save_adapter
 from madx_pipeline.commands.planning import plan_recipe
 from madx_pipeline.export.choose import Shelf
-from madx_pipeline.plan import Job, Plan
+from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.store import Store
 from tests.model_builders import save_tiny_base
 

@@ -16,7 +16,7 @@ from madx_pipeline.export.names import (
     hub_language,
     hub_licence,
 )
-from madx_pipeline.stage import Artifact, ArtifactRecord
+from madx_pipeline.records import Artifact, ArtifactRecord
 
 
 def base(name: str, source: dict[str, Any]) -> Artifact:

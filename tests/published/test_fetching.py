@@ -14,8 +14,8 @@ import pytest
 
 from madx_pipeline.adapter_files import read_adapter
 from madx_pipeline.errors import JobError
-from madx_pipeline.fetching import Fetched, licence_of
 from madx_pipeline.published.catalogue import licence_in_catalogue
+from madx_pipeline.published.fetched import Fetched, licence_of
 from madx_pipeline.stage import Inputs, stage_page
 from madx_pipeline.stages.fetch_language_adapter import Params, run
 from tests.hub_cache import COMMIT

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from madx_pipeline.plan import Cell, Job, Key, Plan, fingerprint_of
+from madx_pipeline.jobs import Cell, Job, Key, Plan, fingerprint_of
 from madx_pipeline.recipe import Recipe
-from madx_pipeline.stage import Artifact, Json
+from madx_pipeline.records import Artifact, Json
 from madx_pipeline.store import Store
 from tests.report.invented import FACTS, write_files
 

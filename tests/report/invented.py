@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from madx_pipeline.plan import Job
-from madx_pipeline.stage import Json
+from madx_pipeline.jobs import Job
+from madx_pipeline.records import Json
 
 if TYPE_CHECKING:
     from tests.report.builders import MadeUp

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from madx_pipeline.cards import corpus_card
 from madx_pipeline.integrity import RECORD, checksum_of
-from madx_pipeline.plan import Job
+from madx_pipeline.jobs import Job
 from madx_pipeline.records import ArtifactRecord, Check, FileRecord
 from madx_pipeline.report.outcomes import measure_of
 from tests.report.builders import MadeUp, make_run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from madx_pipeline.adapter_shapes import variant_of
+from madx_pipeline.published.shapes import variant_of
 from madx_pipeline.report.adapters import adapter_checks
 from madx_pipeline.report.collect import collect
 from madx_pipeline.report.document import report_markdown

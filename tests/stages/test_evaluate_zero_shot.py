@@ -14,7 +14,8 @@ from seqeval.scheme import IOB2
 
 from madx_pipeline import adapter_model
 from madx_pipeline.errors import CheckError, JobError
-from madx_pipeline.stage import Artifact, Workspace, stage_page
+from madx_pipeline.records import Artifact
+from madx_pipeline.stage import Workspace, stage_page
 from madx_pipeline.tasks import task_type
 from tests.tasks.artifacts import artifact
 from tests.tasks.tiny_world import QUICK, SOURCE, TARGET, TinyWorld, read_lines, run_stage, write_lines

@@ -20,7 +20,8 @@ from madx_pipeline.adapter_model import (
     weights_hash,
 )
 from madx_pipeline.errors import JobError
-from madx_pipeline.stage import Artifact, Inputs, Workspace
+from madx_pipeline.records import Artifact
+from madx_pipeline.stage import Inputs, Workspace
 from madx_pipeline.stages.fetch_language_adapter import Params, run
 from tests.hub_cache import COMMIT, put_in_cache
 from tests.model_builders import tiny_base, workspace

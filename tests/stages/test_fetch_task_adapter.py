@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from madx_pipeline.durable import sha256_of
 from madx_pipeline.errors import JobError
-from madx_pipeline.stage import Artifact, Inputs, Workspace, stage_module
+from madx_pipeline.records import Artifact
+from madx_pipeline.stage import Inputs, Workspace, stage_module
 from tests.hub_cache import COMMIT, put_in_cache
 from tests.tasks.artifacts import artifact
 from tests.tasks.tiny_world import QUICK, SOURCE, TARGET, TinyWorld, run_stage

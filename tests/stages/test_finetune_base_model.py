@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 
 from madx_pipeline import adapter_model
 from madx_pipeline.errors import CheckError
-from madx_pipeline.stage import Artifact, Workspace
+from madx_pipeline.records import Artifact
+from madx_pipeline.stage import Workspace
 from madx_pipeline.tasks import learning
 from tests.tasks.tiny_world import QUICK, SOURCE, TinyWorld, interrupt_at, run_stage, tokenizer
 

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from datasets import Dataset
 
-from madx_pipeline.cards import CorpusChoice, corpus_material
+from madx_pipeline.cards import corpus_material
+from madx_pipeline.data.card_models import CorpusChoice
 from madx_pipeline.errors import JobError
-from madx_pipeline.stage import Artifact, Workspace, stage_page
+from madx_pipeline.records import Artifact
+from madx_pipeline.stage import Workspace, stage_page
 from madx_pipeline.stages.prepare_corpus import Params, run
 from tests.data.jobs import UNKNOWN, base_model, inputs, workspace
 

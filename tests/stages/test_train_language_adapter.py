@@ -12,7 +12,6 @@ import pytest
 import torch
 from adapters.methods.modeling import NICECouplingBlock
 
-from madx_pipeline import masked_lm
 from madx_pipeline.adapter_model import (
     AdapterModel,
     base,
@@ -22,7 +21,9 @@ from madx_pipeline.adapter_model import (
     stack,
 )
 from madx_pipeline.errors import CheckError, JobError
-from madx_pipeline.stage import Artifact, Inputs, Workspace, stage_page
+from madx_pipeline.masked_lm import loss as masked_lm
+from madx_pipeline.records import Artifact
+from madx_pipeline.stage import Inputs, Workspace, stage_page
 from madx_pipeline.stages.train_language_adapter import Params, run
 from tests.model_builders import as_artifact, corpus_of, random_ids, save_tiny_base, tiny_base, workspace
 

@@ -12,7 +12,8 @@ import torch
 from madx_pipeline import adapter_model
 from madx_pipeline.adapter_model import stack
 from madx_pipeline.errors import CheckError, JobError
-from madx_pipeline.stage import Artifact, Workspace
+from madx_pipeline.records import Artifact
+from madx_pipeline.stage import Workspace
 from madx_pipeline.tasks import learning, task_type
 from tests.tasks.tiny_world import QUICK, SOURCE, TinyWorld, interrupt_at, read_lines, run_stage, tokenizer, write_lines
 

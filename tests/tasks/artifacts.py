@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from madx_pipeline.stage import Artifact, ArtifactRecord, Json
+from madx_pipeline.records import Artifact, ArtifactRecord, Json
 
 
 def artifact(folder: Path, facts: dict[str, Json], kind: str = "any") -> Artifact:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from madx_pipeline.errors import JobError
-from madx_pipeline.stage import Artifact
+from madx_pipeline.records import Artifact
 from madx_pipeline.tasks import TASK_TYPES, task_type
 from madx_pipeline.tasks.examples import majority_label, majority_score, primary, read_examples
 from tests.tasks.artifacts import artifact

@@ -19,7 +19,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from madx_pipeline import adapter_model
-from madx_pipeline.stage import Artifact, Inputs, Workspace, stage_module, stage_page
+from madx_pipeline.records import Artifact
+from madx_pipeline.stage import Inputs, Workspace, stage_module, stage_page
 from tests.tasks.artifacts import artifact
 
 SOURCE, TARGET = "qaa", "qab"

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from madx_pipeline.adapter_choices import COMMIT, AdapterChoice, PublishedChoice, TaskAdapterChoice
 from madx_pipeline.errors import InputError
 from madx_pipeline.material import ContentHash, Material, files_material
 from madx_pipeline.published.catalogue import LanguageAdapter, TaskAdapter, catalogue_of, catalogues
+from madx_pipeline.published.choices import COMMIT, AdapterChoice, PublishedChoice, TaskAdapterChoice
 from madx_pipeline.published.files import ADAPTER_FILES, HEAD_FILES
 from madx_pipeline.published.pin import Pinning, pin
 from madx_pipeline.published.resolve import (

@@ -1,7 +1,7 @@
 """What went wrong between here and the hub, as one line on what was found and one on what to do.
 
 The hub's client raises its own errors, those of `requests` and plain `OSError`, often one inside another and over
-several lines. `hub.py` catches them all and asks here what to say.
+several lines. `hub/download.py` catches them all and asks here what to say.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The hub's client as we use it: its settings, and the one question that `hub.py` asks it before it fetches files.
+"""The hub's client as we use it: its settings, and the one question that `download.py` asks it before it fetches files.
 
 `huggingface_hub` reads its environment (`HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE`, time-outs) when it is imported,
 and a token (`HF_TOKEN`, or that of `hf auth login`) with each request.
@@ -15,15 +15,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from madx_pipeline.errors import JobError
-from madx_pipeline.hub_cache import is_commit, matching, remember
-from madx_pipeline.hub_errors import (
-    Asked,
-    HubUnreachableError,
-    explain,
-    is_timeout,
-    offline,
-    silent_just_now,
-)
+from madx_pipeline.hub.cache import is_commit, matching, remember
+from madx_pipeline.hub.errors import Asked, HubUnreachableError, explain, is_timeout, offline, silent_just_now
 
 _ID = re.compile(r"(?:\b[\w.-]+\b/)?\b[\w.-]{1,96}\b", re.ASCII)
 _CHUNK = 2**20

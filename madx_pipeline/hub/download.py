@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from madx_pipeline.durable import sha256_of
 from madx_pipeline.errors import JobError, Problem
-from madx_pipeline.hub_cache import (
+from madx_pipeline.hub.cache import (
     address,
     cached_commit,
     cached_files,
@@ -30,8 +30,8 @@ from madx_pipeline.hub_cache import (
     partial_bytes,
     snapshot_folder,
 )
-from madx_pipeline.hub_client import Question, check_id, list_files, patience, set_up_client
-from madx_pipeline.hub_errors import Asked, HubUnreachableError, explain, is_cut, is_wrong_size
+from madx_pipeline.hub.client import Question, check_id, list_files, patience, set_up_client
+from madx_pipeline.hub.errors import Asked, HubUnreachableError, explain, is_cut, is_wrong_size
 from madx_pipeline.published.files import MODEL_CARD
 
 _ATTEMPTS = 4

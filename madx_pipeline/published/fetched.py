@@ -49,7 +49,7 @@ class Fetched:
             JobError: If the adapter is not what the catalogue says.
         """
         from madx_pipeline.adapter_files import catalogue_check
-        from madx_pipeline.adapter_material import catalogue_entry
+        from madx_pipeline.published.ready import catalogue_entry
 
         entry = catalogue_entry(str(self.origin.get("repository")), str(base.facts["name"]))
         problems = catalogue_check(adapter, entry, self.origin["revision"]).problems if entry is not None else ()
@@ -109,7 +109,7 @@ def fetch(inputs: Inputs, files: Sequence[str]) -> Fetched:
         JobError: If it cannot be had, or is not what it was when the run was planned or the lock was written.
     """
     from madx_pipeline.base_model_files import check_hashes
-    from madx_pipeline.hub import download
+    from madx_pipeline.hub.download import download
 
     source = inputs.source
     if "id" in source:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from madx_pipeline.adapter_shapes import LAYOUT_OF, shape_sentences
 from madx_pipeline.materials import Materials
 from madx_pipeline.published.catalogue import LanguageAdapter
 from madx_pipeline.published.resolve import mixed_variants
+from madx_pipeline.published.shapes import LAYOUT_OF, shape_sentences
 from madx_pipeline.recipe import Recipe
 from madx_pipeline.records import Json
 

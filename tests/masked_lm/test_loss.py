@@ -20,10 +20,10 @@ from madx_pipeline.adapter_model import (
     save_adapter,
     set_stack,
 )
-from madx_pipeline.corpus_rows import CorpusRows, RowShape
 from madx_pipeline.errors import JobError
-from madx_pipeline.masked_lm import Batch, MaskedRows, held_out_batches, masked_lm_loss, pad
-from madx_pipeline.masking import IGNORED, masking_for
+from madx_pipeline.masked_lm.loss import Batch, MaskedRows, held_out_batches, masked_lm_loss, pad
+from madx_pipeline.masked_lm.masking import IGNORED, masking_for
+from madx_pipeline.masked_lm.rows import CorpusRows, RowShape
 from tests.model_builders import MODEL_TYPES, corpus_of, random_ids, save_tiny_base, tiny_tokenizer
 
 NAME = "language_xx"

@@ -109,7 +109,7 @@ def test_bytes_that_changed_under_the_same_commit_are_an_error_with_both_hashes(
     repository.files["pytorch_adapter.bin"] = WEIGHTS[::-1]
     another = HubClient(hub.url, tmp_path)
     try:
-        answer = another.call("madx_pipeline.hub.download", "a/changed", COMMIT, WANTED, locked)
+        answer = another.call("madx_pipeline.hub.download.download", "a/changed", COMMIT, WANTED, locked)
     finally:
         another.close()
     message, hint = answer.problem
@@ -126,7 +126,9 @@ def test_a_file_that_the_lock_does_not_have_is_refused_unfetched_and_the_model_c
     repository = publish(hub, "a/added")
     locked = {name: sha256(repository.files[name]) for name in ("adapter_config.json", "pytorch_adapter.bin")}
     repository.files |= {"README.md": b"card", "adapter.safetensors": b"other"}
-    message, _ = client.call("madx_pipeline.hub.download", "a/added", COMMIT, [*WANTED, "README.md"], locked).problem
+    message, _ = client.call(
+        "madx_pipeline.hub.download.download", "a/added", COMMIT, [*WANTED, "README.md"], locked
+    ).problem
     assert message == (
         f"a/added at {COMMIT} has adapter.safetensors,"
         " which the lock file does not have among the files of this adapter."
@@ -134,7 +136,10 @@ def test_a_file_that_the_lock_does_not_have_is_refused_unfetched_and_the_model_c
     assert in_cache(client, "a/added") == []
     del repository.files["adapter.safetensors"]
     (client.cache.parent / "assets").rename(client.cache.parent / "assets.old")
-    assert client.call("madx_pipeline.hub.download", "a/added", COMMIT, [*WANTED, "README.md"], locked).problems is None
+    assert (
+        client.call("madx_pipeline.hub.download.download", "a/added", COMMIT, [*WANTED, "README.md"], locked).problems
+        is None
+    )
 
 
 def test_a_list_without_any_wanted_file_is_not_believed_the_next_time(hub: HubServer, client: HubClient) -> None:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from madx_pipeline.adapter_model import AdapterModel
-from madx_pipeline.corpus_rows import CorpusRows
 from madx_pipeline.errors import JobError
-from madx_pipeline.masking import IGNORED, Masking, mask_row
+from madx_pipeline.masked_lm.masking import IGNORED, Masking, mask_row
+from madx_pipeline.masked_lm.rows import CorpusRows
 from madx_pipeline.training import Example
 
 Batch = dict[str, Tensor]

@@ -1,6 +1,6 @@
 """What the Hugging Face cache holds of a repository, found out without a network.
 
-`hub.py` stands on it. A snapshot in the cache does not say whether it is whole: after an interrupted download it
+`download.py` stands on it. A snapshot in the cache does not say whether it is whole: after an interrupted download it
 looks like the snapshot of a smaller repository. So the list of a commit's files, which never changes, is kept
 beside the cache, in the folder that the hub's client sets aside for libraries (`HF_HOME/assets`).
 """

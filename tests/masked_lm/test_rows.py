@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from madx_pipeline.corpus_rows import CorpusRows, RowShape
+from madx_pipeline.masked_lm.rows import CorpusRows, RowShape
 from tests.model_builders import corpus_of
 
 START, END = 0, 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from madx_pipeline.errors import JobError
-from madx_pipeline.masking import IGNORED, Ids, Masking, mask_row, masking_for, word_starts
+from madx_pipeline.masked_lm.masking import IGNORED, Ids, Masking, mask_row, masking_for, word_starts
 from tests.model_builders import PIECES, tiny_tokenizer
 
 START, PAD, END, UNKNOWN, MASK = range(5)

@@ -25,7 +25,7 @@ from madx_pipeline.adapter_model import (
 )
 from tests.model_builders import random_ids, save_tiny_base
 
-PACKAGE = Path(__file__).resolve().parents[1] / "madx_pipeline"
+PACKAGE = Path(__file__).resolve().parents[2] / "madx_pipeline"
 LANGUAGE = AdapterShape("seq_bn", 2, inv_adapter="nice", inv_adapter_reduction_factor=2)
 
 PLAIN = """

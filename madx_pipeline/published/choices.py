@@ -1,4 +1,4 @@
-"""What a recipe may say of where an adapter comes from, key by key; `adapter_material.py` looks it up."""
+"""What a recipe may say of where an adapter comes from, key by key; `published/ready.py` looks it up."""
 
 from __future__ import annotations
 

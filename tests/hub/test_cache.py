@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from huggingface_hub import configure_http_backend
 
 from madx_pipeline.errors import JobError
-from madx_pipeline.hub import download
-from madx_pipeline.hub_cache import remember
+from madx_pipeline.hub.cache import remember
+from madx_pipeline.hub.download import download
 from tests.hub_cache import COMMIT, put_in_cache
 
 
@@ -33,6 +34,7 @@ def online_without_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a connection was made")
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    configure_http_backend()  # afresh: one made while offline stays offline
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
@@ -70,7 +72,8 @@ def test_what_is_no_id_is_said_to_be_none(cache: Path, name: str) -> None:
 
 def test_hf_home_and_hf_hub_offline_are_honoured(tmp_path: Path) -> None:
     put_in_cache(tmp_path / "home" / "hub", "owner/name", files(tmp_path / "files"))
-    code = "import json, madx_pipeline.hub as hub; print(json.dumps(str(hub.download('owner/name', None, ['*'])[0])))"
+    code = "import json; from madx_pipeline.hub.download import download"
+    code += "; print(json.dumps(str(download('owner/name', None, ['*'])[0])))"
     environment = os.environ | {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
     environment.pop("HF_HUB_CACHE", None)
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import pytest
 import yaml
+from huggingface_hub import configure_http_backend
 
 from madx_pipeline.durable import sha256_of
 from madx_pipeline.errors import InputError
@@ -177,7 +178,8 @@ def no_connections(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         raise ConnectionRefusedError
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("madx_pipeline.hub_client._silent_since", {})
+    configure_http_backend()  # afresh: one made while offline stays offline
+    monkeypatch.setattr("madx_pipeline.hub.client._silent_since", {})
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     return tried
