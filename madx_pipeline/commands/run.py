@@ -21,6 +21,7 @@ from madx_pipeline.runner import Selection, run_plan, select
 from madx_pipeline.runners import make_runner
 from madx_pipeline.stage import STAGES
 from madx_pipeline.store import Store
+from madx_pipeline.trackers import missing_packages
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
@@ -49,6 +50,7 @@ def run_recipe(name: str, home: Path, options: RunOptions) -> int:
     plan = plan_recipe(name, home, locked_only=options.locked)
     lock = lock_path(find_recipe(name), home)
     _check_options(plan, options)
+    _check_trackers(plan, find_recipe(name).name)
     store = Store(home)
     refuse_other_bytes(plan, store, lock)
     store.open_for_writing()
@@ -82,6 +84,13 @@ def _check_options(plan: Plan, options: RunOptions) -> None:
         raise InputError(
             f'--language "{options.language}" is not in the recipe.', suggestion(options.language, languages)
         )
+
+
+def _check_trackers(plan: Plan, file: str) -> None:
+    """Only where something is to run: a report can be made where nobody keeps logs."""
+    problems = missing_packages(plan.recipe.report_to, file)
+    if problems:
+        raise InputError(problems)
 
 
 def _selection(plan: Plan, options: RunOptions) -> Selection:
