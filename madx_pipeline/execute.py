@@ -26,7 +26,14 @@ from madx_pipeline.store import Store
 
 _LIBRARIES = ("torch", "transformers", "adapters", "datasets", "tokenizers", "numpy", "madx-pipeline")
 
-_COUNTS_STEPS = ("prepare_base_model", "train_language_adapter", "train_task_adapter", "finetune_base_model")
+COUNTS_STEPS = (
+    "prepare_base_model",
+    "train_language_adapter",
+    "continue_pretraining",
+    "train_task_adapter",
+    "train_lora",
+    "finetune_base_model",
+)
 """Stages whose progress counts training steps; that of others counts bytes or rows."""
 
 
@@ -40,7 +47,7 @@ class Outcome:
         seconds: Wall time of this sitting.
         problem: Why it failed or was not run.
         log: Path of its log, if it failed.
-        warnings: Soft checks that said no, and damage met.
+        warnings: What the job warned of, soft checks that said no, and damage met.
     """
 
     fingerprint: str
@@ -62,15 +69,15 @@ def execute(job: Job, home: Path) -> Outcome:
         with store.lock(job):
             if store.find(job) is not None:  # another run made it while this one waited for the lock
                 return Outcome(job.fingerprint, "found")
-            artifact = _make(job, store)
+            artifact, told = _make(job, store)
     except Exception as error:  # whatever a stage or the disk does, the other jobs go on
         return _failed(job, store, error, time.monotonic() - started)
-    warnings = tuple(f"{check.name}: {check.detail}" for check in artifact.record.checks if not check.passed)
-    return Outcome(job.fingerprint, "ran", time.monotonic() - started, warnings=warnings)
+    doubts = [f"{check.name}: {check.detail}" for check in artifact.record.checks if not check.passed]
+    return Outcome(job.fingerprint, "ran", time.monotonic() - started, warnings=(*told, *doubts))
 
 
-def _make(job: Job, store: Store) -> Artifact:
-    """Runs the stage's function in the job's workspace."""
+def _make(job: Job, store: Store) -> tuple[Artifact, list[str]]:
+    """Runs the stage's function in the job's workspace; gives the artifact and what the job warned of."""
     if store.path(job).exists():  # its record is unreadable, or the twelve digits belong to another job
         store.set_aside(job, "damaged")
     artifacts = {role: _input(store, job, role) for role in job.inputs}
@@ -85,7 +92,7 @@ def _make(job: Job, store: Store) -> Artifact:
         except CheckError:
             store.keep_checks(workspace)
             raise
-    return store.finish(job, workspace, _library_versions())
+    return store.finish(job, workspace, _library_versions()), workspace.warnings
 
 
 def _input(store: Store, job: Job, role: str) -> Artifact:
@@ -107,7 +114,7 @@ def _failed(job: Job, store: Store, error: Exception, seconds: float) -> Outcome
     except OSError:
         logger.debug("the log could not be written")
     problem = _cause(error)
-    steps = store.progress(job) if job.stage in _COUNTS_STEPS else None
+    steps = store.progress(job) if job.stage in COUNTS_STEPS else None
     after = f" after {steps['done']} of {steps['total']} steps" if steps else ""
     message = f"{job.name} failed{after}: {problem.message}"
     failure = store.fail(job, message, problem.hint)

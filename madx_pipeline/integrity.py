@@ -57,8 +57,9 @@ def read_artifact(folder: Path) -> Artifact | None:
 
 
 def checksum_of(record: ArtifactRecord) -> str:
-    """sha256 (hex) over everything in a record but the checksum itself."""
-    return fingerprint_of(record.model_dump(mode="json", exclude={"checksum"}))
+    """sha256 (hex) over everything in a record but the checksum itself, and what was not measured."""
+    exclude = {"checksum"} if record.measured else {"checksum", "measured"}
+    return fingerprint_of(record.model_dump(mode="json", exclude=exclude))
 
 
 def file_records(folder: Path) -> dict[str, FileRecord]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from madx_pipeline.recipe import Recipe
 from madx_pipeline.records import Json
+from madx_pipeline.trackers import Tracker
 
 Key = dict[str, str | int]
 
@@ -35,6 +36,7 @@ class Job:
             fingerprint.
         obstacle: Why it cannot be done here and now, if that is known before it runs; not in the fingerprint.
         obstacle_hint: What to do about that.
+        report_to: Who is told of its training; not in the fingerprint.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Job:
     expected: dict[str, str] = field(default_factory=dict)
     obstacle: str = ""
     obstacle_hint: str = ""
+    report_to: list[Tracker] = field(default_factory=list)
 
     @property
     def slug(self) -> str:

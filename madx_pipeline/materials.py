@@ -38,7 +38,7 @@ class Materials:
 
     Attributes:
         base_model: The base model.
-        corpora: Unlabelled text by language, for languages whose adapter is trained here.
+        corpora: Unlabelled text by language, where something is trained on it; a language without any is not in it.
         adapters: Language adapters that are fetched, by language.
         task_data: Labelled data by (task, language).
         task_adapters: Task adapters that are fetched, by task.
@@ -85,6 +85,7 @@ def _fill(materials: Materials, finder: _Finder) -> list[Problem]:
             corpus = finder.attempt(partial(_corpus, recipe, code, finder.folder, finder.content_hash))
             if corpus is not None:
                 materials.corpora[code] = corpus
+    _fill_more_text(materials, finder)
     for task, code in product(recipe.tasks, recipe.languages):
         found = finder.attempt(partial(finder.labelled, task, code), f"tasks.{task}: ")
         if found is not None:
@@ -96,6 +97,30 @@ def _fill(materials: Materials, finder: _Finder) -> list[Problem]:
             materials.task_adapters = finder.pinned(tasks, "tasks.{}: ", ask)
     materials.language_entries, materials.task_entries = finder.ready.languages, finder.ready.tasks
     return finder.problems
+
+
+def _fill_more_text(materials: Materials, finder: _Finder) -> None:
+    """Text of languages that need it for continued pretraining alone; where there is none, a score will be missing."""
+    recipe = finder.recipe
+    if not recipe.continues_pretraining:
+        return
+    for code in recipe.languages:
+        choice = recipe.corpus_choice(code)
+        if code in materials.corpora or choice is None:
+            continue
+        look_up = partial(_corpus, recipe, code, finder.folder, finder.content_hash)
+        optional = code not in recipe.corpora and choice.card is not None
+        corpus = _or_none(look_up) if optional else finder.attempt(look_up)
+        if corpus is not None:
+            materials.corpora[code] = corpus
+
+
+def _or_none(look_up: Callable[[], Material]) -> Material | None:
+    """What `look_up` finds; that the card of all languages has nothing for one of them is no mistake."""
+    try:
+        return look_up()
+    except InputError:
+        return None
 
 
 def _language_adapters(finder: _Finder) -> dict[str, Material | Wanted]:

@@ -7,7 +7,7 @@ the target's language adapter swapped in for evaluation. It does no input or out
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from madx_pipeline.jobs import Cell, Job, Key, Plan, fingerprint_of
@@ -31,13 +31,14 @@ def make_plan(recipe: Recipe, materials: Materials) -> Plan:
     language_adapters = {
         language: _language_adapter(book, base, language, materials) for language in recipe.adapter_languages
     }
+    continued = _continued(book, base, materials)
     for task in recipe.tasks:
         data = _task_data(book, base, task, materials)
         for seed in recipe.seeds:
             for method in recipe.methods:
                 if seed in recipe.seeds_of(task, method):
                     ready = materials.task_adapters.get(task)
-                    _method(book, _Setting(task, method, seed, base, data, language_adapters, ready))
+                    _method(book, _Setting(task, method, seed, base, data, language_adapters, continued, ready))
     book.plan.warnings += adapter_warnings(recipe, materials, book.params)
     return book.plan
 
@@ -49,6 +50,19 @@ def _language_adapter(book: _Book, base: Job, language: str, materials: Material
         return book.add("fetch_language_adapter", key, {"base_model": base}, materials.adapters[language])
     corpus = book.add("prepare_corpus", key, {"base_model": base}, materials.corpora[language])
     return book.add("train_language_adapter", key, {"base_model": base, "corpus": corpus})
+
+
+def _continued(book: _Book, base: Job, materials: Materials) -> dict[str, Job]:
+    """The base model pretrained further on the text of each language that has any, where a method asks for it."""
+    if not book.plan.recipe.continues_pretraining:
+        return {}
+    found = {}
+    for language in book.plan.recipe.languages:
+        if language in materials.corpora:
+            key: Key = {"language": language}
+            corpus = book.add("prepare_corpus", key, {"base_model": base}, materials.corpora[language])
+            found[language] = book.add("continue_pretraining", key, {"base_model": base, "corpus": corpus})
+    return found
 
 
 def _task_data(book: _Book, base: Job, task: str, materials: Materials) -> dict[str, Job]:
@@ -74,6 +88,7 @@ class _Setting:
     base: Job
     data: dict[str, Job]
     language_adapters: dict[str, Job]
+    continued: dict[str, Job]
     ready: Material | None = None
     """A task adapter that takes the place of training one on the source language adapter."""
 
@@ -84,24 +99,44 @@ def _method(book: _Book, setting: _Setting) -> None:
     spec = METHOD_SPECS[setting.method]
     if spec.stacked and recipe.source_language not in setting.language_adapters:
         return
+    if spec.tunes == "nothing" or spec.continues:
+        _method_by_language(book, setting, spec)
+        return
     tuned = _tuned(book, setting, spec)
     for language in recipe.languages:
         with_language = {"target": language, "source": recipe.source_language}.get(spec.at_evaluation or "")
         if with_language is not None and with_language not in setting.language_adapters:
             continue
-        job = _evaluation(book, setting, tuned, language, with_language)
-        book.plan.cells.append(Cell(setting.task, setting.method, language, setting.seed, job.fingerprint))
+        _cell(book, setting, language, _evaluation(book, setting, tuned, language, with_language))
 
 
-def _tuned(book: _Book, setting: _Setting, spec: MethodSpec) -> Job:
-    """The task adapter or the fully fine-tuned model of a method."""
+def _method_by_language(book: _Book, setting: _Setting, spec: MethodSpec) -> None:
+    """A method that has no model at all, or one of its own for every language of a test set."""
+    for language in book.plan.recipe.languages:
+        if not spec.continues:
+            _cell(book, setting, language, _majority(book, setting, language))
+        elif language in setting.continued:
+            own = replace(setting, base=setting.continued[language])
+            tuned = _tuned(book, own, spec, {"after": language})
+            _cell(book, setting, language, _evaluation(book, own, tuned, language, None))
+
+
+def _cell(book: _Book, setting: _Setting, language: str, job: Job) -> None:
+    """Notes that a job answers for a score."""
+    book.plan.cells.append(Cell(setting.task, setting.method, language, setting.seed, job.fingerprint))
+
+
+def _tuned(book: _Book, setting: _Setting, spec: MethodSpec, more: Key | None = None) -> Job:
+    """The task adapter or the fully fine-tuned model of a method; `more` tells models on different bases apart."""
     source = book.plan.recipe.source_language
     inputs = {"base_model": setting.base, "task_data": setting.data[source]}
     if spec.stacked and setting.ready is not None:
         return book.add("fetch_task_adapter", {"task": setting.task, "language": source}, inputs, setting.ready)
     key: Key = {"task": setting.task, "language": source, "seed": setting.seed}
     if spec.tunes == "base_model":
-        return book.add("finetune_base_model", key, inputs)
+        return book.add("finetune_base_model", {**key, **(more or {})}, inputs)
+    if spec.tunes == "lora":
+        return book.add("train_lora", key, inputs)
     if spec.stacked:
         inputs["language_adapter"] = setting.language_adapters[source]
     return book.add("train_task_adapter", {**key, "on": source if spec.stacked else "none"}, inputs)
@@ -119,13 +154,32 @@ def _evaluation(book: _Book, setting: _Setting, tuned: Job, language: str, with_
     key: Key = {
         **{"task": setting.task, "language": language},
         **seed,
-        **{"on": tuned.key.get("on", _ON[tuned.stage]), "with": with_language or "none"},
+        **{"on": _trained_on(tuned), "with": with_language or "none"},
     }
     name = "/".join(["evaluate_zero_shot", setting.task, language, setting.method, *map(str, seed.values())])
     return book.add("evaluate_zero_shot", key, inputs, name=name)
 
 
-_ON = {"finetune_base_model": "full", "fetch_task_adapter": "published", "train_task_adapter": "none"}
+def _majority(book: _Book, setting: _Setting, language: str) -> Job:
+    """One test set answered with the most frequent label of the source language."""
+    source = setting.data[book.plan.recipe.source_language]
+    inputs = {"task_data": setting.data[language], "source_data": source}
+    return book.add("evaluate_majority_class", {"task": setting.task, "language": language}, inputs)
+
+
+def _trained_on(tuned: Job) -> str | int:
+    """Which language adapter a tuned model was trained on, or what it is instead."""
+    if "after" in tuned.key:
+        return "continued"
+    return tuned.key.get("on", _ON[tuned.stage])
+
+
+_ON = {
+    "finetune_base_model": "full",
+    "fetch_task_adapter": "published",
+    "train_task_adapter": "none",
+    "train_lora": "lora",
+}
 """What is said of a tuned model whose key does not say which language adapter it was trained on."""
 
 
@@ -163,6 +217,7 @@ class _Book:
             expected=dict(material.expected) if material is not None else {},
             obstacle=obstacle.message if obstacle is not None else "",
             obstacle_hint=obstacle.hint if obstacle is not None else "",
+            report_to=list(dict.fromkeys(self.plan.recipe.report_to)),
             **content,
         )
         self.plan.jobs[fingerprint] = job

@@ -12,6 +12,7 @@ from madx_pipeline.data.card_models import CorpusChoice, TaskChoice
 from madx_pipeline.languages import language_problem
 from madx_pipeline.methods import METHOD_SPECS, Method
 from madx_pipeline.published.choices import COMMIT, AdapterChoice
+from madx_pipeline.trackers import Tracker
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -87,6 +88,8 @@ class Recipe(_Part):
     """Parameters that differ from the stage pages."""
     resources: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Resources that differ from the stage pages; never part of a fingerprint."""
+    report_to: list[Tracker] = ["tensorboard"]
+    """Who is told of trainings while they run; never part of a fingerprint."""
 
     @property
     def languages(self) -> list[str]:
@@ -107,6 +110,11 @@ class Recipe(_Part):
         languages = self.languages if swaps else [self.source_language]
         return [language for language in languages if not self.adapter_choice(language).none]
 
+    @property
+    def continues_pretraining(self) -> bool:
+        """Whether any method of the recipe goes on pretraining the base model on text of each language."""
+        return any(METHOD_SPECS[method].continues for method in self.methods)
+
     def adapter_choice(self, language: str) -> AdapterChoice:
         """Where the language adapter of `language` comes from."""
         default = self.language_adapters.get("default", AdapterChoice(train=True))
@@ -119,7 +127,8 @@ class Recipe(_Part):
     def seeds_of(self, task: str, method: Method) -> list[int]:
         """The seeds of a task's training under a method; what is not trained here has no seed, and one score."""
         seeds = list(dict.fromkeys(self.seeds))
-        return seeds[:1] if self.takes_ready_adapter(task, method) else seeds
+        seedless = self.takes_ready_adapter(task, method) or not METHOD_SPECS[method].seeded
+        return seeds[:1] if seedless else seeds
 
     def corpus_choice(self, language: str) -> CorpusChoice | None:
         """Where the unlabelled text of `language` comes from, if the recipe says."""

@@ -30,6 +30,11 @@ _EXPECTED = {
     "invalid_key": "keys that are text (put them in quotes)",
 }
 
+_SAID_OTHERWISE = {
+    "line_by_line": "Say packing: none (a line a row), lines (the same, several in a row) or documents (full rows).",
+}
+"""Arguments of the field's scripts that are asked for in another way here."""
+
 
 def field_problems(
     error: ValidationError, prefix: str, model: type[BaseModel], *, separator: str = ": "
@@ -53,7 +58,9 @@ def field_problems(
 def _problem(item: dict[str, Any], where: str, location: Location, model: type[BaseModel]) -> Problem:
     kind, shown = item["type"], _shown(item["input"])
     if kind == "extra_forbidden":
-        return Problem(f"{where} is not a known key.", suggestion(str(location[-1]), _keys_at(model, location[:-1])))
+        key = str(location[-1])
+        hint = _SAID_OTHERWISE.get(key) or suggestion(key, _keys_at(model, location[:-1]))
+        return Problem(f"{where} is not a known key.", hint)
     if kind == "missing":
         return Problem(f"{where} is missing.", "It has no default: say what you want.")
     if kind == "language":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Json = Any
 """A value that survives a round trip through JSON."""
@@ -60,7 +60,9 @@ class ArtifactRecord(BaseModel):
         seconds: Wall time in seconds over all sittings, a killed one counted to its last checkpoint.
         libraries: Library to version.
         files: Relative path to size and sha256.
-        checksum: sha256 (hex) over all of the above.
+        checksum: sha256 (hex) over all of the above and below.
+        measured: What the work cost (`training_seconds`, `peak_memory_bytes`, ...), which differs between runs; empty
+            where nothing was measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,6 +83,7 @@ class ArtifactRecord(BaseModel):
     libraries: dict[str, str]
     files: dict[str, FileRecord]
     checksum: str
+    measured: dict[str, Json] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,13 @@ from madx_pipeline.execute import Outcome
 from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.store import Store
 
-_WEIGHT = {"train_language_adapter": 20, "train_task_adapter": 10, "finetune_base_model": 10}
+_WEIGHT = {
+    "train_language_adapter": 20,
+    "continue_pretraining": 20,
+    "train_task_adapter": 10,
+    "train_lora": 10,
+    "finetune_base_model": 10,
+}
 """How long jobs of a stage are, roughly, beside one that prepares or evaluates."""
 
 

@@ -12,7 +12,7 @@ import importlib
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from madx_pipeline.errors import CheckError, JobError
 from madx_pipeline.records import Artifact, Check, Json
 from madx_pipeline.shipped import shipped_folder
+from madx_pipeline.trackers import Tracker
 
 STAGES = (
     "prepare_base_model",
@@ -33,8 +34,11 @@ STAGES = (
     "fetch_language_adapter",
     "train_task_adapter",
     "fetch_task_adapter",
+    "train_lora",
+    "continue_pretraining",
     "finetune_base_model",
     "evaluate_zero_shot",
+    "evaluate_majority_class",
     "report",
 )
 
@@ -100,12 +104,22 @@ class Workspace:
         checkpoints: Folder that survives a crash and is gone from the finished artifact.
         facts: What is written to `artifact.json` under `facts`.
         checks: What is written there under `checks`.
+        measured: What is written there under `measured`.
+        warnings: What whoever started the run is told when the job ends; not in the artifact.
+        name: The job's name, for those who are told of its training.
+        logs: Folder for TensorBoard, outside the artifact: event files hold times and the name of the machine.
+        report_to: Who is told of its training.
     """
 
     path: Path
     checkpoints: Path
     facts: dict[str, Json] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
+    measured: dict[str, Json] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    name: str = ""
+    logs: Path | None = None
+    report_to: Sequence[Tracker] = ()
     _last_progress: float = 0.0
 
     @property
@@ -116,6 +130,15 @@ class Workspace:
     def describe(self, **facts: Json) -> None:
         """Adds findings to the artifact's `facts`."""
         self.facts.update(facts)
+
+    def measure(self, **numbers: Json) -> None:
+        """Adds what the work cost to the artifact's `measured`: never into a file, for it differs between runs."""
+        self.measured.update(numbers)
+
+    def warn(self, sentence: str) -> None:
+        """Tells whoever started the run of something that does not touch what is made."""
+        self.log.warning("%s", sentence)
+        self.warnings.append(sentence)
 
     def check(
         self, name: str, passed: bool, value: float | int | str | bool | None, detail: str, *, hard: bool = True

@@ -136,7 +136,8 @@ class Store:
                 _remove(path)
         note = {"fingerprint": job.fingerprint, "started": time.time(), "seconds_before": before}
         write_durably(partial / "job.json", json.dumps(note))
-        return Workspace(partial, checkpoints)
+        logs = self.home / "logs" / job.folder
+        return Workspace(partial, checkpoints, name=job.name, logs=logs, report_to=job.report_to)
 
     def finish(self, job: Job, workspace: Workspace, libraries: dict[str, str]) -> Artifact:
         """Hashes, syncs, records and renames: after this the artifact exists.
@@ -161,6 +162,7 @@ class Store:
             libraries=libraries,
             files=file_records(workspace.path),
             checksum="",
+            measured=workspace.measured,
         )
         record = record.model_copy(update={"checksum": checksum_of(record)})
         for name in NOT_OUTPUT - {RECORD}:

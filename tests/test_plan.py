@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -22,9 +23,10 @@ GOOD: dict[str, Any] = {
     "source_language": "en",
     "target_languages": ["sw", "fi"],
     "tasks": {"pos": {"card": "conllu"}, "ner": {"card": "conll"}},
-    "methods": list(METHODS),
+    "methods": ["madx", "madx_source_kept", "task_adapter_only", "full_finetuning"],
     "seeds": [1, 2],
 }
+OPT_IN = ["lora", "mlm_target", "majority_class"]
 
 
 def plan_of(**changes: Any) -> Plan:
@@ -196,6 +198,96 @@ def test_folders_are_named_by_key_and_fingerprint() -> None:
     for job in plan_of().jobs.values():
         assert job.folder == f"{job.stage}/{job.slug}-{job.fingerprint[:12]}"
         assert "/" not in job.slug
+
+
+def with_opt_in(**changes: Any) -> Plan:
+    """A plan of all methods."""
+    return plan_of(methods=[*GOOD["methods"], *OPT_IN], **changes)
+
+
+def test_all_methods_are_the_usual_ones_and_those_that_a_recipe_asks_for() -> None:
+    assert [*GOOD["methods"], *OPT_IN] == list(METHODS)
+    without = {key: value for key, value in GOOD.items() if key != "methods"}
+    assert Recipe.model_validate(without).methods == ["madx", "madx_source_kept", "task_adapter_only"]
+
+
+@pytest.mark.parametrize("method", OPT_IN)
+def test_adding_a_method_reruns_nothing_that_is_there(method: str) -> None:
+    before, after = plan_of(), plan_of(methods=[*GOOD["methods"], method])
+    assert list(before.jobs) == [fingerprint for fingerprint in after.jobs if fingerprint in before.jobs]
+    assert (
+        rerun(before, after)
+        == {
+            "lora": {"train_lora", "evaluate_zero_shot"},
+            "mlm_target": {"continue_pretraining", "finetune_base_model", "evaluate_zero_shot"},
+            "majority_class": {"evaluate_majority_class"},
+        }[method]
+    )
+
+
+def test_every_opt_in_method_has_its_cells_and_the_majority_class_one_a_language() -> None:
+    counts = Counter(cell.method for cell in with_opt_in().cells)
+    assert {method: counts[method] for method in OPT_IN} == {
+        "lora": 3 * 2 * 2,
+        "mlm_target": 3 * 2 * 2,
+        "majority_class": 3 * 2,
+    }
+
+
+def test_lora_is_trained_on_nothing_and_evaluated_with_nothing() -> None:
+    plan = with_opt_in()
+    assert len(jobs_of(plan, "train_lora")) == 2 * 2
+    for cell in plan.cells:
+        if cell.method == "lora":
+            job = plan.jobs[cell.fingerprint]
+            assert plan.jobs[job.inputs["tuned"]].stage == "train_lora"
+            assert "language_adapter" not in {*job.inputs, *plan.jobs[job.inputs["tuned"]].inputs}
+
+
+def test_mlm_target_pretrains_once_a_language_and_fine_tunes_for_each_language_task_and_seed() -> None:
+    plan = plan_of(methods=["mlm_target"])
+    continued = {job.fingerprint: job.key["language"] for job in jobs_of(plan, "continue_pretraining")}
+    assert sorted(map(str, continued.values())) == ["en", "fi", "sw"]
+    assert len(jobs_of(plan, "finetune_base_model")) == 3 * 2 * 2
+    assert len({job.name for job in plan.jobs.values()}) == len(plan.jobs)
+    for cell in plan.cells:
+        evaluation = plan.jobs[cell.fingerprint]
+        tuned = plan.jobs[evaluation.inputs["tuned"]]
+        assert continued[tuned.inputs["base_model"]] == continued[evaluation.inputs["base_model"]] == cell.language
+        assert plan.jobs[tuned.inputs["task_data"]].key["language"] == "en"
+    assert jobs_of(plan, "train_language_adapter") == []
+
+
+def test_mlm_target_and_language_adapters_read_one_corpus() -> None:
+    plan = with_opt_in()
+    assert len(jobs_of(plan, "prepare_corpus")) == 3
+    read = {
+        job.inputs["corpus"]
+        for stage in ("train_language_adapter", "continue_pretraining")
+        for job in jobs_of(plan, stage)
+    }
+    assert read == {job.fingerprint for job in jobs_of(plan, "prepare_corpus")}
+
+
+def test_a_language_without_text_is_a_gap_for_mlm_target_and_nothing_else() -> None:
+    recipe = Recipe.model_validate({**GOOD, "methods": ["task_adapter_only", "mlm_target"]})
+    materials = materials_of(recipe)
+    del materials.corpora["fi"]
+    plan = make_plan(recipe, materials)
+    cells = {(cell.method, cell.language) for cell in plan.cells}
+    assert ("mlm_target", "fi") not in cells
+    assert {("mlm_target", "sw"), ("mlm_target", "en"), ("task_adapter_only", "fi")} <= cells
+
+
+def test_the_majority_class_needs_no_model_and_no_seed() -> None:
+    plan = plan_of(methods=["majority_class"], seeds=[4, 5])
+    assert {job.stage for job in plan.jobs.values()} == {
+        "prepare_base_model",
+        "prepare_task_data",
+        "evaluate_majority_class",
+    }
+    assert {cell.seed for cell in plan.cells} == {4}
+    assert set(plan_of(methods=["majority_class"], seeds=[9]).jobs) == set(plan.jobs)
 
 
 def test_a_ready_task_adapter_takes_the_place_of_training_where_it_stacks_on_a_language_adapter() -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from madx_pipeline.durable import sha256_of
 from madx_pipeline.errors import InputError, Problem
-from madx_pipeline.materials import find_materials
+from madx_pipeline.materials import Materials, find_materials
 from madx_pipeline.published.lock import Lock
 from madx_pipeline.published.pin import Pinning
 from madx_pipeline.recipe import Recipe
@@ -75,7 +75,8 @@ def test_every_shipped_recipe_can_be_planned(name: str) -> None:
         ),
         (
             {"methods": ["madx", "madxx"]},
-            'recipe.yaml: methods[1] is "madxx". Possible: madx, madx_source_kept, task_adapter_only, full_finetuning.',
+            'recipe.yaml: methods[1] is "madxx". Possible: madx, madx_source_kept, task_adapter_only, full_finetuning,'
+            " lora, mlm_target, majority_class.",
             'Nearest: "madx".',
         ),
         (
@@ -92,6 +93,11 @@ def test_every_shipped_recipe_can_be_planned(name: str) -> None:
             {"stages": {"train_language_adapter": {"max_step": 3}}},
             "recipe.yaml: stages.train_language_adapter.max_step is not a known key.",
             'Nearest: "max_steps".',
+        ),
+        (
+            {"stages": {"train_language_adapter": {"line_by_line": True}}},
+            "recipe.yaml: stages.train_language_adapter.line_by_line is not a known key.",
+            "Say packing: none (a line a row), lines (the same, several in a row) or documents (full rows).",
         ),
         (
             {"stages": {"train_language_adapter": {"max_steps": "x"}}},
@@ -232,3 +238,29 @@ def read_recipe_text(folder: Path, text: str) -> Recipe | None:
     path = folder / "recipe.yaml"
     path.write_text(text, encoding="utf-8")
     return read_recipe(path).recipe
+
+
+def materials_with(folder: Path, **changes: Any) -> Materials:
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**GOOD, **changes}), encoding="utf-8")
+    return find_materials(read_recipe(path), sha256_of, NO_LOCK)[1]
+
+
+def test_text_is_looked_up_for_continued_pretraining_too(tmp_path: Path) -> None:
+    assert materials_with(tmp_path, methods=["task_adapter_only"]).corpora == {}
+    assert set(materials_with(tmp_path, methods=["mlm_target"]).corpora) == {"qaa", "qad"}
+
+
+def test_a_language_without_text_is_no_mistake_of_a_recipe_that_goes_on_pretraining(tmp_path: Path) -> None:
+    assert materials_with(tmp_path, methods=["mlm_target"], corpora={}).corpora == {}
+    found = materials_with(
+        tmp_path,
+        methods=["mlm_target"],
+        corpora={"default": {"card": "wikipedia"}, "qaa": {"card": "miniature"}},  # wikipedia has no qad
+    )
+    assert set(found.corpora) == {"qaa"}
+
+
+def test_text_that_the_recipe_names_and_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+    for corpora in ({"qad": {"path": "no.txt"}}, {"default": {"path": "no.txt"}}, {"qad": {"card": "wikipedia"}}):
+        assert problems_with(tmp_path, methods=["mlm_target"], corpora=corpora), corpora

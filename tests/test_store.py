@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from madx_pipeline.errors import InputError
+from madx_pipeline.jobs import fingerprint_of
 from madx_pipeline.store import FORMAT, Store
 from tests.builders import finish, make_job
 
@@ -137,3 +138,34 @@ def test_two_processes_cannot_hold_one_job(store: Store) -> None:
     job = make_job("a")
     with store.lock(job), pytest.raises(TimeoutError):
         store.lock(job).acquire(timeout=0.01)
+
+
+def test_what_the_work_cost_stands_in_the_record_and_in_no_file(store: Store) -> None:
+    job = make_job("a")
+    workspace = store.begin(job)
+    (workspace.path / "out.txt").write_text("made", encoding="utf-8")
+    workspace.measure(training_seconds=1.5, peak_memory_bytes=None)
+    artifact = store.finish(job, workspace, {})
+    assert artifact.record.measured == {"training_seconds": 1.5, "peak_memory_bytes": None}
+    assert set(artifact.record.files) == {"out.txt"}
+    assert store.damage(artifact.path) == []
+
+
+def test_a_record_from_before_anything_was_measured_is_whole(store: Store) -> None:
+    path = finish(store, make_job("a"))
+    record = json.loads((path / "artifact.json").read_text(encoding="utf-8"))
+    assert record.pop("measured") == {}
+    checksum = record.pop("checksum")
+    assert fingerprint_of(record) == checksum  # as it was computed then
+    (path / "artifact.json").write_text(json.dumps({**record, "checksum": checksum}), encoding="utf-8")
+    assert store.damage(path) == []
+
+
+def test_a_changed_measurement_is_damage(store: Store) -> None:
+    job = make_job("a")
+    workspace = store.begin(job)
+    workspace.measure(training_seconds=1.5)
+    path = store.finish(job, workspace, {}).path
+    text = (path / "artifact.json").read_text(encoding="utf-8")
+    (path / "artifact.json").write_text(text.replace("1.5", "0.5"), encoding="utf-8")
+    assert next(str(one) for one in store.damage(path)).endswith("artifact.json: does not match its checksum")

@@ -36,8 +36,11 @@ from madx_pipeline.adapter_model.checks import (
 )
 from madx_pipeline.adapter_model.files import head_labels, load_language_adapter, load_task_adapter, save_adapter
 from madx_pipeline.adapter_model.inspection import adapter_checks, adapter_problems, base_config, expected_tensors
+from madx_pipeline.adapter_model.language_model import save_language_model
+from madx_pipeline.adapter_model.lora import load_lora
 from madx_pipeline.adapter_model.stack import (
     AdapterShape,
+    LoraShape,
     TrainableSet,
     active_stack,
     add_adapter,
@@ -54,6 +57,7 @@ __all__ = [
     "AdapterShape",
     "AdapterTrainer",
     "InvertibleCalls",
+    "LoraShape",
     "TrainableSet",
     "active_stack",
     "adapter_checks",
@@ -71,11 +75,13 @@ __all__ = [
     "language_adapter_name",
     "load_language_adapter",
     "load_language_model",
+    "load_lora",
     "load_model",
     "load_task_adapter",
     "load_task_model",
     "own_random_state",
     "save_adapter",
+    "save_language_model",
     "save_task_model",
     "seeded",
     "set_stack",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from adapters import AdapterConfig, ClassificationHead, TaggingHead
+from adapters import AdapterConfig, ClassificationHead, MultipleChoiceHead, TaggingHead
 from adapters.loading import AdapterLoader
 from torch import Tensor
 
@@ -22,10 +22,16 @@ from madx_pipeline.adapter_files import AdapterFolder, HeadFolder, read_adapter,
 from madx_pipeline.adapter_model.base import AdapterModel, check_adapter_name, seeded
 from madx_pipeline.adapter_model.checks import weights_hash
 from madx_pipeline.adapter_model.inspection import adapter_problems, renamed
+from madx_pipeline.adapter_model.span_head import SpanHead
 from madx_pipeline.errors import JobError, Problem
 from madx_pipeline.records import Json
 
-_HEADS = {"tagging": TaggingHead, "classification": ClassificationHead}
+_HEADS = {
+    "tagging": TaggingHead,
+    "classification": ClassificationHead,
+    "multiple_choice": MultipleChoiceHead,
+    "question_answering": SpanHead,
+}
 
 
 def load_language_adapter(
@@ -73,8 +79,15 @@ def load_task_adapter(
     Raises:
         JobError: With every problem found. Neither adapter nor head of that name is in the model then.
     """
+    return load_with_head(model, read_adapter(folder, where or str(folder)), folder, name, base_facts)
+
+
+def load_with_head(
+    model: AdapterModel, adapter: AdapterFolder, folder: Path, name: str, base_facts: Mapping[str, Json]
+) -> AdapterFolder:
+    """Loads an adapter that was read, with the prediction head beside it; for `load_task_adapter` and `load_lora`."""
     _check_free(model, name)
-    adapter, head = read_adapter(folder, where or str(folder)), read_head(folder, where or str(folder))
+    head = read_head(folder, adapter.where)
     problems = [*adapter_problems(adapter, model, base_facts), *head.problems]
     module: Any = None
     if not head.problems:

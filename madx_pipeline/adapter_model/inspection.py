@@ -7,7 +7,10 @@ base model that is not here.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +50,16 @@ def expected_tensors(config: Any, adapter_config: Mapping[str, Json], name: str)
         adapter_config: An adapter's config in today's format.
         name: The name that its tensors carry; any text.
     """
+    probed = _probed(_shape(config), json.dumps(dict(adapter_config), sort_keys=True))
+    return replace(probed, shapes={renamed(key, _PROBE, name): shape for key, shape in probed.shapes.items()})
+
+
+@lru_cache(maxsize=64)
+def _probed(shape: str, adapter_config: str) -> ExpectedTensors:
+    """The same for an adapter called `_PROBE`; both arguments are JSON. Jobs ask for the same few again and again."""
     with torch.device("meta"):
-        probe = AutoAdapterModel.from_config(_plain(config))
-        probe.add_adapter(_PROBE, config=AdapterConfig.load(dict(adapter_config)))
+        probe = AutoAdapterModel.from_config(AutoConfig.for_model(**json.loads(shape)))
+        probe.add_adapter(_PROBE, config=AdapterConfig.load(json.loads(adapter_config)))
     belongs = AdapterLoader(probe).filter_func(_PROBE)
     prefix = f"{probe.base_model_prefix}."
     state = {
@@ -57,7 +67,7 @@ def expected_tensors(config: Any, adapter_config: Mapping[str, Json], name: str)
     }
     return ExpectedTensors(
         prefix,
-        {renamed(key, _PROBE, name): shape for key, (own, shape) in state.items() if own},
+        {key: tensor_shape for key, (own, tensor_shape) in state.items() if own},
         frozenset(key for key, (own, _) in state.items() if not own),
         probe.config.num_hidden_layers,
     )
@@ -100,7 +110,7 @@ def adapter_problems(
 
 def renamed(key: str, old: str, new: str) -> str:
     """The name of an adapter's tensor under another name of the adapter."""
-    return key.replace(f"adapters.{old}.", f"adapters.{new}.")
+    return key.replace(f"adapters.{old}.", f"adapters.{new}.").replace(f".loras.{old}.", f".loras.{new}.")
 
 
 def _compared(adapter: AdapterFolder, config: Any) -> list[AdapterCheck]:
@@ -113,13 +123,8 @@ def _compared(adapter: AdapterFolder, config: Any) -> list[AdapterCheck]:
     return tensor_checks(adapter, expected)
 
 
-def _plain(config: Any) -> Any:
-    """The base model's shape without the adapters and heads that a live model's config collects."""
-    settings = copy.deepcopy(config).to_dict()
-    return AutoConfig.for_model(
-        **{
-            key: value
-            for key, value in settings.items()
-            if key not in ("adapters", "prediction_heads", "architectures")
-        }
-    )
+def _shape(config: Any) -> str:
+    """The base model's shape as JSON, without the adapters and heads that a live model's config collects."""
+    settings = json.loads(config.to_json_string(use_diff=False))
+    collected = ("adapters", "prediction_heads", "architectures")
+    return json.dumps({key: value for key, value in settings.items() if key not in collected}, sort_keys=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from adapters import AdapterConfig
@@ -45,8 +45,41 @@ class AdapterShape:
     inv_adapter: Literal["nice"] | None = None
     inv_adapter_reduction_factor: float | None = None
 
+    def config(self) -> AdapterConfig:
+        """What the library makes it from."""
+        values = asdict(self)
+        return AdapterConfig.load(values.pop("architecture")).replace(**{**values, "leave_out": list(self.leave_out)})
 
-def add_adapter(model: AdapterModel, name: str, shape: AdapterShape, seed: int) -> None:
+
+@dataclass(frozen=True)
+class LoraShape:
+    """What LoRA changes (Hu et al. 2021, section 4), in the library's own argument names.
+
+    Attributes:
+        r: Rank of an update.
+        alpha: The update is scaled by `alpha` / `r`.
+        dropout: Share of the inputs of an update that training sets to 0.
+        attn_matrices: Which matrices of the self-attention get an update: `q`, `k`, `v`.
+        intermediate_lora: Whether the first matrix of the feed-forward layer gets one.
+        output_lora: Whether the second does.
+        leave_out: Layers (from 0) without updates.
+    """
+
+    r: int
+    alpha: int
+    dropout: float
+    attn_matrices: tuple[str, ...]
+    intermediate_lora: bool = False
+    output_lora: bool = False
+    leave_out: tuple[int, ...] = ()
+
+    def config(self) -> AdapterConfig:
+        """What the library makes it from."""
+        lists = {"attn_matrices": list(self.attn_matrices), "leave_out": list(self.leave_out)}
+        return AdapterConfig.load("lora").replace(**{**asdict(self), **lists})
+
+
+def add_adapter(model: AdapterModel, name: str, shape: AdapterShape | LoraShape, seed: int) -> None:
     """Adds a fresh adapter, initialised from `seed` alone. It is neither active nor set to train.
 
     Raises:
@@ -62,15 +95,8 @@ def add_adapter(model: AdapterModel, name: str, shape: AdapterShape, seed: int) 
             f"leave_out has layer {wrong[0]}; the base model has layers 0 to {layers - 1}.",
             "Set leave_out to layers that exist (MAD-X 2.0 leaves out the last one).",
         )
-    config = AdapterConfig.load(shape.architecture).replace(
-        reduction_factor=shape.reduction_factor,
-        leave_out=list(shape.leave_out),
-        non_linearity=shape.non_linearity,
-        inv_adapter=shape.inv_adapter,
-        inv_adapter_reduction_factor=shape.inv_adapter_reduction_factor,
-    )
     with seeded(seed):
-        model.add_adapter(name, config=config)
+        model.add_adapter(name, config=shape.config())
 
 
 @dataclass(frozen=True)

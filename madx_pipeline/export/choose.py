@@ -19,6 +19,13 @@ from madx_pipeline.store import Store
 
 _DEFAULT_METHOD = "madx"
 
+_NO_TASK_ADAPTER = {
+    "base_model": "trains the whole base model: there is no adapter to export.",
+    "lora": "trains LoRA, which is not exported: its folder in the store is what the adapters library loads.",
+    "nothing": "trains nothing: there is no adapter to export.",
+}
+"""What a method tunes that is no task adapter, to why it cannot be exported."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -153,7 +160,7 @@ def _stacked(method: str) -> bool:
         raise InputError(f'--method "{method}" is no method.', suggestion(method, METHODS))
     spec = METHOD_SPECS[name]
     if spec.tunes != "task_adapter":
-        raise InputError(f"{method} trains the whole base model: there is no adapter to export.", "Choose another.")
+        raise InputError(f"{method} {_NO_TASK_ADAPTER[spec.tunes]}", "Choose another.")
     return spec.stacked
 
 

@@ -21,13 +21,20 @@ if TYPE_CHECKING:
 _LIBRARY = "adapter-transformers"
 """The hub's name of the adapters library, also as a tag: it kept that of its predecessor."""
 
-_TASKS = {"tagging": "token-classification", "classification": "text-classification"}
+_TASKS = {
+    "tagging": "token-classification",
+    "classification": "text-classification",
+    "multiple_choice": "multiple-choice",
+    "question_answering": "question-answering",
+}
 """Our type of a task to the hub's."""
 
 _METRICS: dict[str, tuple[str, str]] = {
     "span_f1": ("f1", "F1 over entity spans"),
     "macro_f1": ("f1", "F1, macro average over labels"),
     "accuracy": ("accuracy", "accuracy"),
+    "answer_f1": ("f1", "F1 over the words of answers"),
+    "exact_match": ("exact_match", "exact match of answers"),
 }
 """Our name of a metric to the hub's, and what to call it there."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from madx_pipeline.methods import METHOD_SPECS
+from madx_pipeline.methods import METHOD_SPECS, is_seeded
 from madx_pipeline.published.resolve import mixed_variants
 from madx_pipeline.published.shapes import SHAPE, shape_sentences, what_else_it_needs
 from madx_pipeline.records import Json
@@ -90,6 +90,11 @@ def has_ready_adapter(results: Results, task: str, method: str) -> bool:
     """Whether a score is from a task adapter that was not trained here, and so has no seed."""
     spec = next((spec for name, spec in METHOD_SPECS.items() if name == method), None)
     return spec is not None and spec.stacked and results.tasks[task].adapter is not None
+
+
+def has_one_score(results: Results, task: str, method: str) -> bool:
+    """Whether a method has no seed to vary on a task: its task adapter was not trained here, or it trains nothing."""
+    return not is_seeded(method) or has_ready_adapter(results, task, method)
 
 
 def ready_adapter_lines(results: Results) -> list[str]:

@@ -51,14 +51,15 @@ def answers_of(gold: Sequence[Any], predicted: Sequence[Any]) -> Answers:
     """Answers from lists.
 
     Args:
-        gold: What is true, one entry per example: a label, or a list of labels (one per word).
+        gold: What is true, one entry per example: a label, a list of labels (one per word), or an object that holds
+            right answers.
         predicted: What was predicted, of the same shape.
 
     Raises:
         ValueError: If the shapes differ.
     """
     truth, answer = (
-        [[entry] if isinstance(entry, str) else entry for entry in entries] for entries in (gold, predicted)
+        [entry if isinstance(entry, list) else [_label(entry)] for entry in entries] for entries in (gold, predicted)
     )
     lengths = [len(labels) for labels in truth]
     if lengths != [len(labels) for labels in answer]:
@@ -68,6 +69,11 @@ def answers_of(gold: Sequence[Any], predicted: Sequence[Any]) -> Answers:
     index = {name: number for number, name in enumerate(names)}
     ids = [np.array([index[label] for label in labels], dtype=np.int64) for labels in flat]
     return Answers(names, ids[0], ids[1], np.array(lengths, dtype=np.int64))
+
+
+def _label(entry: Any) -> str:
+    """A label as it is; the right answers of a question (an object) as one label, their JSON."""
+    return entry if isinstance(entry, str) else json.dumps(entry, ensure_ascii=False, sort_keys=True)
 
 
 def read_answers(path: Path) -> Answers:

@@ -15,8 +15,8 @@ order, so results do not depend on the number of threads. The generator is seede
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -77,6 +77,12 @@ def sample_of(measure: Measure, outcomes: Mapping[int, Counts], resamples: int =
         examples=examples,
         step=1 / max(measure.units(total[0]), 1),
     )
+
+
+def repeated(sample: Sample, seeds: Sequence[int]) -> Sample:
+    """A system of one score as if it had these seeds, all alike: it is what it is whatever the other's seed."""
+    columns = [0] * len(seeds)
+    return replace(sample, seeds=tuple(seeds), scores=sample.scores[columns], resampled=sample.resampled[:, columns])
 
 
 def difference(system: Sample, other: Sample) -> Sample | None:

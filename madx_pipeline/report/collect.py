@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from madx_pipeline.jobs import Cell, Plan
+from madx_pipeline.methods import METHOD_SPECS, Method
 from madx_pipeline.recipe import Recipe
 from madx_pipeline.records import Json
 from madx_pipeline.report import materials
 from madx_pipeline.report.adapters import adapter_checks
 from madx_pipeline.report.conclusions import conclude
+from madx_pipeline.report.efficiency import costs_of
 from madx_pipeline.report.findings import Findings, folder_of, look_up
 from madx_pipeline.report.results import FORMAT, Gap, Results, Score
 from madx_pipeline.stage import stage_page
@@ -48,6 +50,7 @@ def gather(plan: Plan, store: Store) -> Gathered:
     recipe, params, findings = plan.recipe, report_params(plan.recipe), look_up(plan, store)
     scores, gaps = _scores_and_gaps(plan, store, findings)
     languages = materials.language_facts(plan, findings)
+    efficiency, storage = costs_of(plan, findings)
     results = Results(
         format=FORMAT,
         recipe=recipe.name,
@@ -63,6 +66,8 @@ def gather(plan: Plan, store: Store) -> Gathered:
         summary=[],
         comparisons=[],
         transfer=[],
+        efficiency=efficiency,
+        storage=storage,
         gaps=gaps,
         checks=[*findings.checks, *adapter_checks(recipe.source_language, languages)],
         languages=languages,
@@ -97,7 +102,7 @@ class _Wanted:
 
     task: str
     language: str
-    method: str
+    method: Method
     seed: int
 
 
@@ -112,11 +117,11 @@ def _wanted(recipe: Recipe) -> Iterator[_Wanted]:
 
 def _scores_and_gaps(plan: Plan, store: Store, findings: Findings) -> tuple[list[Score], list[Gap]]:
     """What there is of the scores that the recipe asks for, and what is missing of them."""
-    cells = {_Wanted(cell.task, cell.language, cell.method, cell.seed): cell for cell in plan.cells}
+    cells = {(cell.task, cell.language, cell.method, cell.seed): cell for cell in plan.cells}
     scores: list[Score] = []
     gaps: list[Gap] = []
     for wanted in _wanted(plan.recipe):
-        cell = cells.get(wanted)
+        cell = cells.get((wanted.task, wanted.language, wanted.method, wanted.seed))
         if cell is None:
             gaps.append(_unplanned(plan.recipe, wanted))
             continue
@@ -167,7 +172,10 @@ def _missing(wanted: _Wanted, cell: Cell, findings: Findings) -> Gap:
 
 
 def _unplanned(recipe: Recipe, wanted: _Wanted) -> Gap:
-    """A score without a job: the recipe has no language adapter for it."""
+    """A score without a job: the recipe has no language adapter for it, or no text."""
+    if METHOD_SPECS[wanted.method].continues:
+        reason = f"the recipe has no text for {wanted.language}, on which {wanted.method} goes on pretraining."
+        return _gap(wanted, None, reason, f'Say corpora: {{"{wanted.language}": {{path: ...}}}} in the recipe.')
     source = recipe.source_language
     language = source if recipe.adapter_choice(source).none else wanted.language
     return _gap(

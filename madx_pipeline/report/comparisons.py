@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from madx_pipeline.methods import is_seeded
 from madx_pipeline.report.evidence import Evidence, pairs
 from madx_pipeline.report.results import PairedComparison, Score, Verdict
 from madx_pipeline.report.significance import comparison_of, effect_of, holm
@@ -62,6 +63,8 @@ def _comparison(
 ) -> Iterator[PairedComparison]:
     """One method and one baseline on one test set, if both have scores and are not the same evaluations."""
     method, baseline = ({cell.seed: cell for cell in cells if cell.method == name} for name in pair)
+    if method and not is_seeded(pair[0]):  # its one score is compared with every seed of the other
+        method = dict.fromkeys(baseline, next(iter(method.values())))
     seeds = [seed for seed in method if seed in baseline]
     if not seeds or all(method[seed].folder == baseline[seed].folder for seed in seeds):
         return

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from madx_pipeline.report.adapters import ready_adapter_lines
 from madx_pipeline.report.background import jobs_and_times, language_adapters, provenance
+from madx_pipeline.report.cost_tables import costs
 from madx_pipeline.report.markdown import NOTHING, listed, table, text
 from madx_pipeline.report.provenance import TaskFacts
 from madx_pipeline.report.results import Gap, Results
@@ -31,6 +32,7 @@ def report_markdown(results: Results, digits: int) -> str:
     sections: list[tuple[str, Callable[[Results, int], str]]] = [
         ("Does it work?", _answers),
         ("Scores", _scores),
+        ("What it costs", costs),
         ("Missing scores", _gaps),
         ("Language adapters", language_adapters),
         ("Checks", _checks),

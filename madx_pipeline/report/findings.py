@@ -14,6 +14,9 @@ from madx_pipeline.records import Check, Json
 from madx_pipeline.report.provenance import CheckResult, JobResult
 from madx_pipeline.store import Store
 
+_TO_LOAD = ("adapter/", "model/")
+"""Folders of an artifact with what whoever uses it has to store."""
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -46,6 +49,8 @@ class Findings:
         libraries: Library to every version that an artifact was made with.
         checksums: Fingerprint to the checksum of the artifact's record, which covers all of its files.
         test_sets: Fingerprint to the sha256 (hex) of the test examples, for labelled data.
+        measured: Fingerprint to what the work cost, for every job that is there.
+        stored: Fingerprint to the bytes of the adapter or model, for every job that left one.
     """
 
     facts: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -55,6 +60,8 @@ class Findings:
     libraries: dict[str, set[str]] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
     test_sets: dict[str, str] = field(default_factory=dict)
+    measured: dict[str, dict[str, Json]] = field(default_factory=dict)
+    stored: dict[str, int] = field(default_factory=dict)
 
 
 def look_up(plan: Plan, store: Store) -> Findings:
@@ -68,6 +75,10 @@ def look_up(plan: Plan, store: Store) -> Findings:
         record = artifact.record
         findings.facts[job.fingerprint] = record.facts
         findings.checksums[job.fingerprint] = record.checksum
+        findings.measured[job.fingerprint] = record.measured
+        sizes = [file.bytes for name, file in record.files.items() if name.startswith(_TO_LOAD)]
+        if sizes:
+            findings.stored[job.fingerprint] = sum(sizes)
         if job.stage == "prepare_task_data" and "test.jsonl" in record.files:
             findings.test_sets[job.fingerprint] = record.files["test.jsonl"].sha256
         findings.checks += [_check_result(check, job) for check in record.checks]

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from madx_pipeline.methods import is_seeded
 from madx_pipeline.report.answers import Answers, read_answers
-from madx_pipeline.report.bootstrap import Sample, difference, estimate_of, sample_of
+from madx_pipeline.report.bootstrap import Sample, difference, estimate_of, repeated, sample_of
 from madx_pipeline.report.evidence import Evidence, Measured, pairs
 from madx_pipeline.report.outcomes import METRICS, Counts, Measure, measure_of
 from madx_pipeline.report.results import Score
@@ -44,7 +45,8 @@ def evidence_of(scores: Sequence[Score], home: Path) -> Evidence:
         for method, sample in samples.items():
             evidence.scores[task, language, method] = _measured(sample)
         for method, baseline in pairs(list(samples)):
-            differences = difference(samples[method], samples[baseline])
+            system, other = samples[method], samples[baseline]
+            differences = difference(system if is_seeded(method) else repeated(system, other.seeds), other)
             if differences is not None:
                 evidence.differences[task, language, method, baseline] = _measured(differences)
     return evidence

@@ -11,6 +11,7 @@ the same floating point operations in the same order as seqeval and scikit-learn
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from madx_pipeline.errors import JobError
 from madx_pipeline.report.answers import Answers, answers_of
+from madx_pipeline.tasks.metrics.answers import MILLION, rightness
 
 Counts = NDArray[np.int64]
 """What one system did: shape (examples, statistics). Sums over examples are all that its score depends on."""
@@ -142,6 +144,34 @@ class MacroF1(_Counting):
 
 
 @dataclass(frozen=True)
+class TextAnswers(_Counting):
+    """Answers that are pieces of text; statistics: F1 in millionths (or exact matches), and questions.
+
+    Attributes:
+        exact: Whether it is the share of exact matches, not F1.
+    """
+
+    exact: bool
+
+    def counts_of(self, answers: Answers) -> Counts:
+        """How right every answer is, by the metric that scored it."""
+        right = [
+            rightness(json.loads(answers.names[gold]), answers.names[predicted])
+            for gold, predicted in zip(answers.gold, answers.predicted, strict=True)
+        ]
+        found = [int(one.exact) if self.exact else one.f1 for one in right]
+        return np.stack([np.array(found, dtype=np.int64), answers.lengths], axis=-1)
+
+    def score(self, sums: Sums) -> Values:
+        """Mean over questions."""
+        return _share(sums[..., 0], sums[..., 1] * (1 if self.exact else MILLION))
+
+    def units(self, sums: Sums) -> int:
+        """Questions."""
+        return int(sums[1])
+
+
+@dataclass(frozen=True)
 class Spans(_Counting):
     """A span metric, micro average, strict about IOB2; statistics: spans found, predicted, true.
 
@@ -211,6 +241,8 @@ def _share(part: Sums, whole: Sums) -> Values:
 _MEASURES: dict[str, Callable[[Iterable[str]], Measure]] = {
     "accuracy": lambda labels: Accuracy(),
     "macro_f1": lambda labels: MacroF1(tuple(sorted(labels))),
+    "answer_f1": lambda labels: TextAnswers(exact=False),
+    "exact_match": lambda labels: TextAnswers(exact=True),
     "span_f1": lambda labels: Spans("f1"),
     "span_precision": lambda labels: Spans("precision"),
     "span_recall": lambda labels: Spans("recall"),

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from madx_pipeline.report.adapters import has_ready_adapter
+from madx_pipeline.report.adapters import has_one_score
 from madx_pipeline.report.markdown import points
 from madx_pipeline.report.results import PairedComparison, Results, Summary
-from madx_pipeline.report.wording import language_label
+from madx_pipeline.report.wording import language_label, shows_majority
 
 ROWS_ON_A_PAGE = 40
 """A table with more languages than this is set as a `longtable`."""
@@ -91,9 +91,10 @@ class _Table:
         """A float, or a `longtable` that runs over pages."""
         languages = [self._results.source_language, *self._results.target_languages]
         rows = [self._row(language) for language in languages]
-        columns = f"l{'r' * (len(self._results.methods) + 1)}"
+        beside = [r"\shortstack[r]{majority\\class}"] if shows_majority(self._results) else []
+        columns = f"l{'r' * (len(self._results.methods) + len(beside))}"
         methods = (_stacked(method) for method in self._results.methods)
-        header = " & ".join(["Language", *methods, r"\shortstack[r]{majority\\class}"])
+        header = " & ".join(["Language", *methods, *beside])
         title = rf"\caption{{{self._caption()}}}\label{{tab:{self._results.recipe}-{self._task}}}"
         top = [r"\toprule", rf"{header} \\", r"\midrule"]
         body = [rows[0], r"\midrule", *rows[1:]]
@@ -109,7 +110,8 @@ class _Table:
         shown = [points(summary.mean, self._digits) for summary in found if summary is not None]
         best = max(shown, key=float, default="")
         cells = [self._cell(summary, best) for summary in found]
-        return " & ".join([self._label(language), *cells, self._majority(found)]) + r" \\"
+        beside = [self._majority(found)] if shows_majority(self._results) else []
+        return " & ".join([self._label(language), *cells, *beside]) + r" \\"
 
     def _cell(self, summary: Summary | None, best: str) -> str:
         r"""Mean, with the spread below it and the marks above: `\textbf{74.9}$_{\pm 2.1}^{*}$`."""
@@ -126,8 +128,8 @@ class _Table:
 
     def _lacks_seeds(self, summary: Summary) -> bool:
         """Whether seeds are missing; a published task adapter has none to vary."""
-        ready = has_ready_adapter(self._results, self._task, summary.method)
-        return not ready and len(summary.seeds) < len(self._results.seeds)
+        single = has_one_score(self._results, self._task, summary.method)
+        return not single and len(summary.seeds) < len(self._results.seeds)
 
     def _marks(self, summary: Summary) -> str:
         """A star or a dagger for better than a baseline, with a minus before it for worse."""

@@ -8,6 +8,7 @@ stands in `gaps`, with the reason.
 from __future__ import annotations
 
 from madx_pipeline.records import Json
+from madx_pipeline.report.costs import Efficiency, Storage
 from madx_pipeline.report.effects import (
     Answer,
     Comparison,
@@ -32,17 +33,19 @@ __all__ = [
     "Answer",
     "Comparison",
     "Counted",
+    "Efficiency",
     "Gap",
     "Outcome",
     "PairedComparison",
     "Results",
     "Score",
+    "Storage",
     "Summary",
     "Transfer",
     "Verdict",
 ]
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout of `results.json`."""
 
 
@@ -58,7 +61,8 @@ class Score(Part):
     language: str
     """Code of the language of the test set."""
     seed: int
-    """Seed of the training on the task; under a published task adapter, which has none, the recipe's first."""
+    """Seed of the training on the task; the recipe's first where there is none: a published task adapter, the
+    majority class."""
     metric: str
     """Name of the metric, as in the artifact's `scores.json`; those by label are in `by_label`."""
     primary: bool
@@ -133,6 +137,10 @@ class Results(Part):
     """Every method against the baselines, by task and language."""
     transfer: list[Transfer]
     """Transfer gaps."""
+    efficiency: list[Efficiency]
+    """What every method costs on every task, in the recipe's order."""
+    storage: list[Storage]
+    """What storing all languages and tasks of the run comes to, by method."""
     gaps: list[Gap]
     """Scores that are missing, and why."""
     checks: list[CheckResult]

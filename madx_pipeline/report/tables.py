@@ -7,12 +7,14 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 
-from madx_pipeline.report.adapters import has_ready_adapter
+from madx_pipeline.methods import is_seeded
+from madx_pipeline.report.adapters import has_one_score, has_ready_adapter
+from madx_pipeline.report.costs import Efficiency
 from madx_pipeline.report.evidence import pairs
 from madx_pipeline.report.markdown import GAP, NOTHING, points, signed_points, table
 from madx_pipeline.report.part import Part
 from madx_pipeline.report.results import PairedComparison, Results, Score, Summary, Transfer
-from madx_pipeline.report.wording import language_label, seen_label
+from madx_pipeline.report.wording import language_label, seen_label, shows_majority
 
 _NOT_IN_CSV = ("job", "by_label", "warnings", "folder")
 
@@ -36,6 +38,11 @@ def scores_csv(results: Results) -> str:
 def summary_csv(results: Results) -> str:
     """The text of `summary.csv`: a line a metric of a method on a language, over seeds."""
     return _csv(SUMMARY_COLUMNS, results.summary)
+
+
+def efficiency_csv(results: Results) -> str:
+    """The text of `efficiency.csv`: a line a method on a task, with what it costs."""
+    return _csv(tuple(Efficiency.model_fields), results.efficiency)
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Part]) -> str:
@@ -73,13 +80,14 @@ class ScoreTables:
     def scores(self, task: str) -> str:
         """Languages by methods: mean over seeds and spread in points, and the majority class beside them."""
         results = self._results
-        header = ["Language", "Base model", *results.methods, "majority class"]
+        beside = shows_majority(results)
+        header = ["Language", "Base model", *results.methods, *(["majority class"] if beside else [])]
         rows = [
             [
                 language_label(results, language),
                 seen_label(results.languages[language].seen),
                 *(self._cell(self._summaries.get((task, language, method))) for method in results.methods),
-                self._majority(task, language),
+                *([self._majority(task, language)] if beside else []),
             ]
             for language in [results.source_language, *results.target_languages]
         ]
@@ -116,7 +124,7 @@ class ScoreTables:
         return [
             f"{row.method} on {language_label(self._results, row.language)}"
             for row in self._summaries.values()
-            if row.task == task and row.majority is not None and row.mean <= row.majority
+            if row.task == task and is_seeded(row.method) and row.majority is not None and row.mean <= row.majority
         ]
 
     def _cell(self, summary: Summary | None) -> str:
@@ -150,8 +158,8 @@ class ScoreTables:
 
     def _seeds(self, row: Summary | Transfer | PairedComparison) -> str:
         """How many seeds are missing; that there was none to vary is no such thing."""
-        if has_ready_adapter(self._results, row.task, row.method):
-            return " (published)"
+        if has_one_score(self._results, row.task, row.method):
+            return " (published)" if has_ready_adapter(self._results, row.task, row.method) else ""
         found, expected = len(row.seeds), len(self._results.seeds)
         return "" if found == expected else f" ({found} of {expected} seeds)"
 

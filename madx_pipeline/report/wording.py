@@ -30,6 +30,11 @@ def language_label(results: Results, language: str) -> str:
     return language if name == language else f"{name} ({language})"
 
 
+def shows_majority(results: Results) -> bool:
+    """Whether tables show the majority class beside the methods: not where it is one of them."""
+    return "majority_class" not in results.methods
+
+
 def seen_label(seen: bool | None) -> str:
     """Whether the base model has seen a language, in a word."""
     return {True: "seen", False: "unseen", None: "not known"}[seen]
@@ -183,9 +188,10 @@ def _caveats(results: Results, verdict: Verdict) -> list[str]:
             found.append(f"{rival} was not part of the run: the gain may look larger than it is.")
         elif any(rival not in comparison.rivals for comparison in verdict.comparisons):
             found.append(f"Scores of {rival} are missing: the gain may look larger than it is.")
-    better = _tasks_lost_to("full_finetuning", results, verdict.language)
-    if better:
-        found.append(f"full_finetuning scores higher than MAD-X on {listed(better)}.")
+    for method in ("full_finetuning", "lora", "mlm_target"):
+        better = _tasks_lost_to(method, results, verdict.language)
+        if better:
+            found.append(f"{method} scores higher than MAD-X on {listed(better)}.")
     return found
 
 

@@ -15,10 +15,10 @@ from madx_pipeline.report.document import report_markdown
 from madx_pipeline.report.pages import write_pages
 from madx_pipeline.report.paper import table_tex
 from madx_pipeline.report.results import Results
-from madx_pipeline.report.tables import results_json, scores_csv, summary_csv
+from madx_pipeline.report.tables import efficiency_csv, results_json, scores_csv, summary_csv
 from madx_pipeline.stage import Inputs, Workspace
 
-VERSION = 2
+VERSION = 3
 
 
 class Params(stage.Params):
@@ -37,7 +37,7 @@ class Params(stage.Params):
 
 
 def run(inputs: Inputs, params: Params, out: Workspace) -> None:
-    """Writes `results.json`, `scores.csv`, `summary.csv`, `table.tex`, `report.md` and the pages with their figures.
+    """Writes everything of a report: `results.json`, tables for programs and papers, `report.md`, pages and figures.
 
     Args:
         inputs: `source` is `Results` as JSON; `home` in its locations is the folder whose store has the examples.
@@ -49,6 +49,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
         "results.json": results_json(results),
         "scores.csv": scores_csv(results),
         "summary.csv": summary_csv(results),
+        "efficiency.csv": efficiency_csv(results),
         "table.tex": table_tex(results, params.digits),
         "report.md": report_markdown(results, params.digits),
     }

@@ -78,6 +78,9 @@ def test_the_method_says_which_task_adapter(finished: MadeUp, method: str | None
         (Asked(task="pose"), '--task "pose" is not in the recipe. Nearest: "pos".'),
         (Asked(task="pos", method="madxx"), '--method "madxx" is no method. Nearest: "madx".'),
         (Asked(task="pos", method="full_finetuning"), "trains the whole base model: there is no adapter"),
+        (Asked(task="pos", method="lora"), "lora trains LoRA, which is not exported"),
+        (Asked(task="pos", method="mlm_target"), "mlm_target trains the whole base model: there is no adapter"),
+        (Asked(task="pos", method="majority_class"), "majority_class trains nothing"),
         (Asked(task="pos", seed=7), "--seed 7 is not in the recipe. Possible: 1, 2, 3."),
     ],
 )

@@ -14,7 +14,7 @@ from madx_pipeline.jobs import Cell, Job, Key, Plan, fingerprint_of
 from madx_pipeline.recipe import Recipe
 from madx_pipeline.records import Artifact, Json
 from madx_pipeline.store import Store
-from tests.report.invented import FACTS, write_files
+from tests.report.invented import FACTS, MEASURED, write_files
 
 ScoreOf = Callable[[str, str, str, int], float]
 """(task, method, language, seed) to the primary score, as a fraction."""
@@ -92,6 +92,7 @@ class MadeUp:
         write_files(self, job, workspace.path)
         facts = FACTS[job.stage](self, job)
         workspace.describe(**{**facts, **self.extra_facts.get(job.name, {})})
+        workspace.measure(**MEASURED.get(job.stage, {}))
         workspace.check("made_up_check", True, 1, "it is made up")
         return self.store.finish(job, workspace, libraries or {"torch": "2.13.0", "adapters": "1.3.0"})
 
@@ -119,17 +120,28 @@ class MadeUp:
             data[language] = self._add("prepare_task_data", {"task": task, "language": language}, {"base_model": base})
         for seed in self.recipe.seeds:
             for method in self.recipe.methods:
-                self._method(task, method, seed, data, adapters)
+                if method == "majority_class":
+                    self._majority(task, seed, data)
+                else:
+                    self._method(task, method, seed, data, adapters)
+
+    def _majority(self, task: str, seed: int, data: dict[str, Job]) -> None:
+        if seed != self.recipe.seeds[0]:
+            return
+        for language in self.recipe.languages:
+            inputs = {"task_data": data[language], "source_data": data[self.recipe.source_language]}
+            job = self._add("evaluate_majority_class", {"task": task, "language": language, "with": "none"}, inputs)
+            self._note(Cell(task, "majority_class", language, seed, job.fingerprint))
 
     def _method(self, task: str, method: str, seed: int, data: dict[str, Job], adapters: dict[str, Job]) -> None:
         source = self.recipe.source_language
         key: Key = {"task": task, "language": source, "seed": seed}
-        stage = "finetune_base_model" if method == "full_finetuning" else "train_task_adapter"
+        stage = {"full_finetuning": "finetune_base_model", "lora": "train_lora"}.get(method, "train_task_adapter")
         inputs = {"task_data": data[source]}
         if method.startswith("madx"):
             inputs["language_adapter"] = adapters[source]
         on = source if method.startswith("madx") else "none"
-        tuned = self._add(stage, key if stage.startswith("finetune") else {**key, "on": on}, inputs)
+        tuned = self._add(stage, {**key, "on": on} if stage == "train_task_adapter" else key, inputs)
         for language in self.recipe.languages:
             wanted = {"madx": language, "madx_source_kept": source}.get(method)
             if wanted is None or wanted in adapters:
@@ -143,14 +155,16 @@ class MadeUp:
             "task": cell.task,
             "language": cell.language,
             "seed": cell.seed,
-            "on": tuned.key.get("on", "full"),
+            "on": tuned.key.get("on", tuned.stage),
             "with": adapter.key["language"] if adapter else "none",
         }
         name = f"evaluate_zero_shot/{cell.task}/{cell.language}/{cell.method}/{cell.seed}"
         job = self._add("evaluate_zero_shot", key, inputs, name)
-        done = Cell(cell.task, cell.method, cell.language, cell.seed, job.fingerprint)
+        self._note(Cell(cell.task, cell.method, cell.language, cell.seed, job.fingerprint))
+
+    def _note(self, done: Cell) -> None:
         self.plan.cells.append(done)
-        self._cells.setdefault(job.fingerprint, done)
+        self._cells.setdefault(done.fingerprint, done)
 
     def _add(self, stage: str, key: Key, inputs: dict[str, Job], name: str | None = None) -> Job:
         needs = {role: job.fingerprint for role, job in inputs.items()}

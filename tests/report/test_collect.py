@@ -247,3 +247,14 @@ def test_two_stores_with_equal_scores_have_equal_statistics(tmp_path: Path) -> N
     assert one.summary == two.summary
     assert one.comparisons == two.comparisons
     assert one.verdicts == two.verdicts
+
+
+def test_a_language_without_text_leaves_a_gap_of_mlm_target_that_names_the_recipe(tmp_path: Path) -> None:
+    run = make_run(tmp_path, methods=["task_adapter_only", "mlm_target"], target_languages=["qad"]).finish_all()
+    run.plan.cells = [cell for cell in run.plan.cells if cell.method != "mlm_target"]  # as planned without any text
+    gaps = _collected(run).gaps
+    assert {(gap.method, gap.language, gap.job) for gap in gaps} == {
+        ("mlm_target", code, None) for code in ("qaa", "qad")
+    }
+    assert gaps[-1].reason == "the recipe has no text for qad, on which mlm_target goes on pretraining."
+    assert gaps[-1].hint == 'Say corpora: {"qad": {path: ...}} in the recipe.'

@@ -234,3 +234,13 @@ def test_libraries_of_different_versions_and_changed_parameters_are_shown(tmp_pa
     markdown = report_markdown(_collected(run), 1)
     assert "torch 2.12.0, 2.13.0 (artifacts were made with different versions)" in markdown
     assert "Parameters that differ from the stage pages: train_language_adapter max_steps = 7." in markdown
+
+
+def test_the_majority_class_as_a_method_takes_the_place_of_the_column_and_lacks_no_seed(tmp_path: Path) -> None:
+    run = make_run(tmp_path, methods=["task_adapter_only", "lora", "majority_class"], seeds=[1, 2]).finish_all()
+    markdown = report_markdown(collect(run.plan, run.store), 1)
+    assert "| Language | Base model | task_adapter_only | lora | majority_class |" in markdown
+    assert "of 2 seeds" not in markdown
+    assert "**Not above the majority class**" not in markdown
+    assert "## What it costs" in markdown
+    assert "| ner | lora | 520 | 0.0793% | 512.0 MB | 2.5 | - | - | - | 0.02 |" in markdown

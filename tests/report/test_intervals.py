@@ -139,3 +139,33 @@ def test_a_metric_without_values_by_example_has_no_intervals_over_them(tmp_path:
     results = _results(run.finish_all())
     assert _summary(results, "qad", "madx", "pos").interval == "seeds"
     assert {row.p for row in results.comparisons if row.task == "pos"} == {None}
+
+
+def test_the_majority_class_is_compared_with_every_seed_of_the_baselines(tmp_path: Path) -> None:
+    methods = ["madx", "madx_source_kept", "task_adapter_only", "lora", "majority_class"]
+    results = _results(make_run(tmp_path, methods=methods, seeds=[1, 2, 3]).finish_all())
+    for method in ("lora", "majority_class"):
+        for baseline in ("task_adapter_only", "madx_source_kept"):
+            row = _comparison(results, "qad", method, baseline)
+            assert (row.seeds, row.interval) == ([1, 2, 3], "examples and seeds")
+            assert row.p_holm is not None
+            assert row.answer is not None
+    alone = [
+        score.value
+        for score in results.scores
+        if (score.task, score.language) == ("ner", "qad") and score.primary and score.method == "task_adapter_only"
+    ]
+    [majority] = [
+        score.value
+        for score in results.scores
+        if (score.task, score.language) == ("ner", "qad") and score.primary and score.method == "majority_class"
+    ]
+    row = _comparison(results, "qad", "majority_class", "task_adapter_only")
+    assert row.difference == pytest.approx(majority - sum(alone) / 3)
+
+
+def test_the_majority_class_has_one_score_and_no_spread(tmp_path: Path) -> None:
+    results = _results(make_run(tmp_path, methods=["task_adapter_only", "majority_class"], seeds=[1, 2]).finish_all())
+    assert results.gaps == []
+    row = _summary(results, "qad", "majority_class")
+    assert (row.seeds, row.std, row.interval) == ([1], None, "examples")

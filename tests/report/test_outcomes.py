@@ -13,6 +13,7 @@ from madx_pipeline.errors import JobError
 from madx_pipeline.report.outcomes import METRICS, measure_of
 from madx_pipeline.tasks import metrics
 from madx_pipeline.tasks.examples import majority_label
+from madx_pipeline.tasks.metrics.answers import answer_scores
 from madx_pipeline.tasks.tagging import Tagging
 
 Sentences = list[list[str]]
@@ -122,3 +123,15 @@ def test_a_metric_without_outcomes_is_named_with_what_there_is() -> None:
 def test_a_label_that_macro_f1_was_not_told_of_is_an_error() -> None:
     with pytest.raises(JobError, match="labels that macro F1 was not told of: c"):
         measure_of("macro_f1", ["a", "b"]).counts(["a"], ["c"])
+
+
+def test_scores_of_answers_equal_those_of_the_metric_to_the_last_digit() -> None:
+    chance = random.Random(4)
+    words = ["New", "York", "the", "Boston,", "北京", "x"]
+    for _ in range(40):
+        asked = range(chance.randint(1, 30))
+        gold = [{"answers": [" ".join(chance.choices(words, k=3)) for _ in range(2)], "language": "en"} for _ in asked]
+        predicted = [" ".join(chance.choices(words, k=chance.randint(0, 4))) for _ in asked]
+        values = answer_scores(gold, predicted)
+        for metric in ("answer_f1", "exact_match"):
+            assert score(metric, gold, predicted) == values[metric]

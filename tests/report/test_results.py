@@ -64,6 +64,8 @@ def test_the_keys_that_others_rely_on_are_there() -> None:
         "jobs",
         "languages",
         "tasks",
+        "efficiency",
+        "storage",
         "gaps",
         "libraries",
         "parameters",

@@ -11,7 +11,16 @@ import pytest
 from madx_pipeline.report.write import read_results, report_state, write_report
 from tests.report.builders import MadeUp, make_run
 
-FILES = ("results.json", "scores.csv", "summary.csv", "table.tex", "report.md", "report.json", "index.html")
+FILES = (
+    "results.json",
+    "scores.csv",
+    "summary.csv",
+    "efficiency.csv",
+    "table.tex",
+    "report.md",
+    "report.json",
+    "index.html",
+)
 SMALL: dict[str, Any] = {"target_languages": ["qad"], "tasks": {"pos": {"card": "miniature_pos"}}}
 
 

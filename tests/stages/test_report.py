@@ -25,7 +25,7 @@ def _made(folder: Path, source: dict[str, object], home: Path) -> Workspace:
 def test_the_page_has_a_value_for_every_parameter_and_no_other() -> None:
     assert set(stage_page("report").params) == set(report.Params.model_fields)
     report.Params.model_validate(stage_page("report").params)
-    assert stage_module("report").VERSION == 2
+    assert stage_module("report").VERSION == 3
 
 
 def test_parameters_have_no_defaults_and_say_what_they_mean() -> None:
@@ -45,7 +45,7 @@ def test_the_stage_is_a_function_of_the_results(tmp_path: Path) -> None:
     results = collect(run.plan, run.store)
     source = results.model_dump(mode="json")
     first, second = (_made(tmp_path / name, source, run.store.home) for name in ("one", "two"))
-    names = {"results.json", "scores.csv", "summary.csv", "table.tex", "report.md", "index.html"}
+    names = {"results.json", "scores.csv", "summary.csv", "efficiency.csv", "table.tex", "report.md", "index.html"}
     assert {path.name for path in first.path.iterdir() if path.is_file()} == names
     for name in names:
         assert (first.path / name).read_bytes() == (second.path / name).read_bytes()

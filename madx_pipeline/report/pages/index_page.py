@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from madx_pipeline.report import cost_tables
 from madx_pipeline.report.pages import index_view as view
 from madx_pipeline.report.pages.figures import Drawings
 from madx_pipeline.report.pages.lookup import Lookup
@@ -9,6 +10,7 @@ from madx_pipeline.report.pages.render import render
 from madx_pipeline.report.pages.verdict_words import counted, in_a_sentence
 from madx_pipeline.report.results import Results
 from madx_pipeline.report.verdicts import RIVALS
+from madx_pipeline.report.wording import shows_majority
 
 
 def index_page(lookup: Lookup, drawings: Drawings, digits: int) -> str:
@@ -39,6 +41,8 @@ def index_page(lookup: Lookup, drawings: Drawings, digits: int) -> str:
         drawings=drawings,
         adapters=adapters,
         has_curves=any(row.curve for row in adapters),
+        costs=cost_tables if cost_tables.has_costs(results) else None,
+        shows_majority=shows_majority(results),
         wanted=view.scores_wanted(results),
         causes=listed,
         more_causes=more,

@@ -186,13 +186,17 @@ def checks_by_name(checks: list[CheckResult]) -> list[tuple[str, bool, int, int]
     return sorted(rows, key=lambda row: (-row[3], row[0]))
 
 
-def method_rows(results: Results) -> list[tuple[str, str, str, str]]:
-    """Method, the language adapter that it is trained on, the one at evaluation, what is tuned."""
-    rows: list[tuple[str, str, str, str]] = []
+_TUNED = {"lora": "LoRA", "base_model": "whole base model", "task_adapter": "task adapter"}
+
+
+def method_rows(results: Results) -> list[tuple[str, ...]]:
+    """Method, the language adapter that it is trained on, the one at evaluation, what is tuned, what it is."""
+    rows: list[tuple[str, ...]] = []
     for method, spec in METHOD_SPECS.items():
         if method in results.methods:
             trained_on = "source" if spec.stacked else "none"
-            rows.append((method, trained_on, spec.at_evaluation or "none", spec.tunes.replace("_", " ")))
+            tuned = _TUNED.get(spec.tunes, "nothing")
+            rows.append((method, trained_on, spec.at_evaluation or "none", tuned, spec.meaning))
     return rows
 
 
@@ -208,7 +212,7 @@ def stage_rows(results: Results) -> list[StageRow]:
 
 def scores_wanted(results: Results) -> int:
     """Scores that the recipe asks for."""
-    return len(results.tasks) * len(results.languages) * len(results.methods) * len(results.seeds)
+    return len(results.gaps) + sum(score.primary for score in results.scores)
 
 
 def changed_parameters(results: Results) -> list[tuple[str, str, object]]:

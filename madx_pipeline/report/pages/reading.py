@@ -24,6 +24,9 @@ from madx_pipeline.report.results import Score
 
 _LOG = logging.getLogger(__name__)
 
+_SHOWN = ("tagging", "classification")
+"""Types of tasks whose examples a page can show: those with labels for words or for a text."""
+
 
 @dataclass(frozen=True)
 class TestSet:
@@ -85,7 +88,7 @@ def read_test_set(lookup: Lookup, home: Path, task: str, language: str) -> TestS
     data = facts.data.get(language)
     scores = lookup.scores(task, language)
     folder = lookup.folder(data.fingerprint) if data else None
-    if not scores or folder is None:
+    if not scores or folder is None or facts.task_type not in _SHOWN:
         return None
     seed = _seed(scores)
     try:

@@ -57,6 +57,8 @@ class World:
         """The results; writes what they refer to."""
         self._store = MadeUpStore(self.home, self.examples, self.first_line)
         parts: dict[str, list[Any]] = {name: [] for name in ("scores", "summary", "comparisons", "transfer", "gaps")}
+        parts["efficiency"] = [_efficiency(task, method) for task in self.tasks for method in self.methods]
+        parts["storage"] = [_storage(method, len(self.languages), len(self.tasks)) for method in self.methods]
         self._jobs: list[dict[str, Any]] = [_job("prepare_base_model", "base", "prepare_base_model")]
         self._jobs += [_job("prepare_corpus", f"corpus-{code}", f"prepare_corpus/{code}") for code in self.languages]
         for task in self.tasks:
@@ -226,6 +228,36 @@ class World:
         }
         kind = "classification" if task.startswith("topics") else "tagging"
         return {"task_type": kind, "metric": _metric(task), "labels": LABELS[kind_of(task)], "data": data}
+
+
+def _efficiency(task: str, method: str) -> dict[str, Any]:
+    full = method == "full_finetuning"
+    shared = 29_551_104 if method.startswith("madx") else None
+    return {
+        "task": task,
+        "method": method,
+        "trainable_parameters": 278_000_000 if full else 894_528,
+        "share": 1.0 if full else 0.0032,
+        "peak_memory_bytes": 6_100_000_000 if full else 2_900_000_000,
+        "device": "cpu",
+        "training_seconds": 812.25,
+        "language_parameters": 7_387_776 if shared else None,
+        "language_share": 0.026 if shared else None,
+        "language_peak_memory_bytes": 3_400_000_000 if shared else None,
+        "language_training_seconds": 3600.0 if shared else None,
+        "inference_seconds_per_1000_tokens": 0.0421,
+        "bytes_per_language": shared if method == "madx" else 0,
+        "bytes_per_task": 1_112_000_000 if full else 3_600_000,
+        "bytes_per_language_and_task": 0,
+    }
+
+
+def _storage(method: str, languages: int, tasks: int) -> dict[str, Any]:
+    row = _efficiency("", method)
+    parts = {name: row[name] for name in ("bytes_per_language", "bytes_per_task", "bytes_per_language_and_task")}
+    once = 0 if method == "full_finetuning" else 1_112_000_000
+    total = once + languages * parts["bytes_per_language"] + tasks * parts["bytes_per_task"]
+    return {"method": method, "languages": languages, "tasks": tasks, "bytes_once": once, **parts, "total_bytes": total}
 
 
 def _job(stage: str, fingerprint: str, name: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tests.report.pages.conftest import ATTACK
 from tests.report.pages.made_up import World
 from tests.report.pages.parsed import Parsed
 
-WRITTEN_BY_OTHERS = {"report.md", "summary.csv", "scores.csv", "table.tex", "results.json"}
+WRITTEN_BY_OTHERS = {"report.md", "summary.csv", "scores.csv", "efficiency.csv", "table.tex", "results.json"}
 LANGUAGES = ("en", "ar", "zh", "am", "ht")
 PAGES = ("index.html", *(f"languages/{language}.html" for language in LANGUAGES))
 

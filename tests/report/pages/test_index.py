@@ -128,7 +128,8 @@ def test_the_index_of_two_hundred_languages_stays_under_five_megabytes(tmp_path:
 def test_the_methods_are_explained(index: Parsed) -> None:
     rows = [row.parts for row in index.all("tr")]
 
-    assert ["madx", "source", "target", "task adapter"] in rows
+    assert ["madx", "source", "target", "task adapter"] in [row[:4] for row in rows]
+    assert "the right language adapter is swapped in" in "".join(next(row for row in rows if row[0] == "madx"))
 
 
 @pytest.mark.parametrize("methods", [["madx"], ["task_adapter_only"], ["madx", "task_adapter_only"]])
@@ -141,3 +142,10 @@ def test_a_run_of_which_nothing_is_there_yet_has_its_pages(tmp_path: Path, metho
     index = Parsed.of(tmp_path / "report" / "index.html")
     assert f"{6 * len(methods)} of {6 * len(methods)} scores are missing." in index.text
     assert "prepare_base_model has not been run." in index.text
+
+
+def test_what_the_methods_cost_stands_in_two_tables(index: Parsed) -> None:
+    rows = [row.parts for row in index.all("tr")]
+    assert any(row[1:4] == ["madx", "894,528", "0.32%"] for row in rows)
+    assert "Language adapters are trained once per language and shared by all tasks and seeds." in index.text
+    assert any(row[:3] == ["madx", "1.1 GB", "29.6 MB"] for row in rows)
