@@ -18,6 +18,8 @@ from safetensors import safe_open
 from torch import nn
 from transformers.utils import logging
 
+from madx_pipeline.adapter_model.masked_head import predict_only_masked
+from madx_pipeline.adapter_model.span_head import use_span_heads
 from madx_pipeline.errors import JobError
 
 __all__ = ["AdapterTrainer"]
@@ -85,16 +87,14 @@ def load_model(folder: Path, name: str) -> AdapterModel:
     Returns:
         The model in float32 on the CPU, in eval mode.
     """
-    model = _load(folder, name)
-    for head in list(model.heads):
-        model.delete_head(head)
-    return model
+    return as_plain_model(read_base_model(folder), name)
 
 
 def load_language_model(folder: Path, name: str) -> AdapterModel:
     """Loads a base model with its pretrained masked-LM head, decoder bias included.
 
-    Its logits equal those of `AutoModelForMaskedLM` bit for bit while no adapter is active.
+    Its logits equal those of `AutoModelForMaskedLM` bit for bit while no adapter is active. Called with `labels`
+    it computes the loss alone, at the masked positions alone (`masked_head`).
 
     Args:
         folder: The `model/` folder of a base_model artifact.
@@ -103,12 +103,33 @@ def load_language_model(folder: Path, name: str) -> AdapterModel:
     Raises:
         JobError: If the folder holds no masked-LM head.
     """
-    model = _load(folder, name)
+    return as_language_model(read_base_model(folder), name, folder)
+
+
+def read_base_model(folder: Path) -> AdapterModel:
+    """The base model as it lies in the folder, with its masked-LM head if it has one, decoder bias included."""
+    model = _from_pretrained(folder)
+    if LANGUAGE_MODEL_HEAD in model.heads:
+        decoder = model.heads[LANGUAGE_MODEL_HEAD].get_output_embeddings()
+        with torch.no_grad():
+            decoder.bias.copy_(_decoder_bias(folder))
+    return model
+
+
+def as_plain_model(model: AdapterModel, name: str) -> AdapterModel:
+    """Takes the heads from what `read_base_model` gave: the model of `load_model`."""
+    for head in list(model.heads):
+        model.delete_head(head)
+    model.config.name_or_path = name
+    return model
+
+
+def as_language_model(model: AdapterModel, name: str, folder: Path) -> AdapterModel:
+    """Makes what `read_base_model(folder)` gave the model of `load_language_model`."""
     if LANGUAGE_MODEL_HEAD not in model.heads:
         raise JobError(f"{folder} has no masked-LM head ({model.config.architectures}).")
-    decoder = model.heads[LANGUAGE_MODEL_HEAD].get_output_embeddings()
-    with torch.no_grad():
-        decoder.bias.copy_(_decoder_bias(folder))
+    predict_only_masked(model, LANGUAGE_MODEL_HEAD)
+    model.config.name_or_path = name
     return model
 
 
@@ -119,12 +140,8 @@ def save_task_model(model: AdapterModel, folder: Path) -> None:
 
 def load_task_model(folder: Path) -> AdapterModel:
     """Loads what `save_task_model` wrote: the fine-tuned model with its prediction head active, in eval mode."""
-    return _from_pretrained(folder)
-
-
-def _load(folder: Path, name: str) -> AdapterModel:
     model = _from_pretrained(folder)
-    model.config.name_or_path = name
+    use_span_heads(model)
     return model
 
 

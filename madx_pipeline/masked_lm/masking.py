@@ -1,9 +1,9 @@
 """Masks for masked language modelling, as a pure function of a row and a random generator.
 
-Per row either single tokens or whole words are masked. Of the chosen tokens 80% become the mask token, 10%
+A row here is one window of text, masked before it is packed with others. In it either single tokens or whole
+words are masked. Of the chosen tokens 80% become the mask token, 10%
 another token, 10% stay (Devlin et al. 2019, section 3.1). Surprising: a row always has at least one chosen
-token, since the loss of a batch without any is NaN; a row of special tokens alone (the rest of a text that
-runs on may be a lone `</s>`) has one of these chosen.
+token, since the loss of a batch without any is NaN; a row of special tokens alone has one of these chosen.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def masking_for(tokenizer: Any, probability: float, whole_word_share: float) -> 
     if starts is None and whole_word_share > 0:
         raise JobError(
             "the tokenizer does not mark where words begin, so whole words cannot be masked.",
-            "Set whole_word_share of train_language_adapter to 0.",
+            "Set whole_word_share to 0.",
         )
     return Masking(
         mask_id=tokenizer.mask_token_id,

@@ -9,22 +9,21 @@ adaptation with it.
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from madx_pipeline.errors import JobError
+from madx_pipeline.masked_lm.params import MaskedTextParams
 from madx_pipeline.records import Artifact, Json
 from madx_pipeline.stage import Inputs, Workspace
-from madx_pipeline.training_params import TrainingParams
 
 if TYPE_CHECKING:
     from madx_pipeline.adapter_model import AdapterModel
-    from madx_pipeline.masked_lm.loss import Batch, MaskedRows
+    from madx_pipeline.masked_lm.packing import Batch
+    from madx_pipeline.masked_lm.text import MaskedText
     from madx_pipeline.training import TrainingResult
 
-VERSION = 1
+VERSION = 2
 
 _INVERSE_TOLERANCE = 1e-5
 """About a hundred times the rounding of float32, as a few matrix products add up; a wrong inverse gives 0.1 or more."""
@@ -36,8 +35,8 @@ _RELOADED_TOLERANCE = 1e-4
 """Nats; the saved adapter, loaded into a fresh model, must give the loss that was measured in training."""
 
 
-class Params(TrainingParams):
-    """What the adapter looks like, what the rows look like, how long it trains."""
+class Params(MaskedTextParams):
+    """What the adapter looks like, what is read in a step, how long it trains."""
 
     reduction_factor: float = Field(gt=0, description="Hidden size divided by the size of the bottleneck.")
     leave_out: tuple[int, ...] = Field(strict=False, description="Layers, from 0, without an adapter.")
@@ -48,16 +47,6 @@ class Params(TrainingParams):
     )
     max_steps: int = Field(ge=1, description="Optimizer steps.")
     eval_steps: int = Field(ge=1, description="Steps between two evaluations on held-out text, each with a checkpoint.")
-    max_length: int = Field(
-        ge=8, description="Tokens of the longest row, special tokens included; less if the base model takes less."
-    )
-    line_by_line: bool = Field(
-        description="true: a row is a line, long ones in windows; false: lines run on and fill every row."
-    )
-    mlm_probability: float = Field(gt=0, lt=1, description="Share of the tokens that are to be predicted.")
-    whole_word_share: float = Field(ge=0, le=1, description="Share of the rows in which whole words are masked.")
-    max_eval_samples: int = Field(ge=1, description="Held-out rows that are evaluated, at most.")
-    seed: int = Field(ge=0, description="Determines initial weights, order, masks and dropout.")
 
 
 def run(inputs: Inputs, params: Params, out: Workspace) -> None:
@@ -69,48 +58,25 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     """
     from madx_pipeline.adapter_model import language_adapter_name
     from madx_pipeline.masked_lm.loss import masked_lm_loss
+    from madx_pipeline.masked_lm.text import masked_text
 
     base, language = inputs["base_model"], str(inputs.key["language"])
     name = language_adapter_name(language)
-    rows, batches, pad_id = _rows(inputs, params, out)
-    model = _language_model(base, batches[0], out)
-    before = masked_lm_loss(model, batches)
-    result = _train(model, name, (rows, batches, pad_id), params, out)
+    text = masked_text(base, inputs["corpus"], params, out)
+    model = _language_model(base, text.held_out[0], out)
+    before = masked_lm_loss(model, text.held_out)
+    result = _train(model, name, text, params, out)
     _save(model, name, out)
     del model
-    _check_saved(base, name, batches, result.best["loss"], out)
+    _check_saved(base, name, text.held_out, result.best["loss"], out)
     out.check(
         "held_out_loss_fell",
         result.best["loss"] < before,
         round(result.best["loss"] - before, 6),
         f"Held-out loss is {result.best['loss']:.4f} with the adapter, {before:.4f} without (nats a masked token).",
     )
-    out.describe(language=language, origin="trained", name=name, **_training_facts(result, before, params, len(rows)))
-
-
-def _rows(inputs: Inputs, params: Params, out: Workspace) -> tuple[MaskedRows, list[Batch], int]:
-    from madx_pipeline.masked_lm.loss import MaskedRows, held_out_batches
-    from madx_pipeline.masked_lm.masking import masking_for
-    from madx_pipeline.masked_lm.rows import CorpusRows, RowShape
-    from madx_pipeline.tokenizer import load_tokenizer
-
-    base, corpus = inputs["base_model"], inputs["corpus"]
-    tokenizer = load_tokenizer(base.path / "model")
-    length = min(params.max_length, base.facts["max_length"])
-    if length < params.max_length:
-        out.log.info("rows have at most %d tokens: more does not fit into the base model", length)
-    shape = RowShape(tokenizer.cls_token_id, tokenizer.sep_token_id, length, params.line_by_line)
-    masking = masking_for(tokenizer, params.mlm_probability, params.whole_word_share)
-    files = ("train.arrow", "heldout.arrow")
-    train, held_out = (MaskedRows(CorpusRows(corpus.path / file, shape), masking, params.seed) for file in files)
-    for part, found in (("train on", train), ("hold out", held_out)):
-        if len(found) == 0:
-            language = corpus.facts["language"]
-            raise JobError(f"the corpus of {language} is too small: no line to {part}.", "Bring more text.")
-    batches = held_out_batches(
-        held_out, params.max_eval_samples, params.per_device_eval_batch_size, tokenizer.pad_token_id
-    )
-    return train, batches, tokenizer.pad_token_id
+    facts = _training_facts(result, before, params, len(text.examples))
+    out.describe(language=language, origin="trained", name=name, **facts)
 
 
 def _language_model(base: Artifact, batch: Batch, out: Workspace) -> AdapterModel:
@@ -118,11 +84,11 @@ def _language_model(base: Artifact, batch: Batch, out: Workspace) -> AdapterMode
     import torch
     from transformers import AutoModelForMaskedLM
 
-    from madx_pipeline.adapter_model import load_language_model
+    from madx_pipeline.adapter_model.lend import lend_language_model
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    inputs = {name: batch[name].to(device) for name in ("input_ids", "attention_mask")}
-    model = load_language_model(base.path / "model", base.facts["name"]).to(device)
+    inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
+    model = lend_language_model(base.path / "model", base.facts["name"]).to(device)
     plain = AutoModelForMaskedLM.from_pretrained(base.path / "model", local_files_only=True).to(device).eval()
     with torch.no_grad():
         difference = float((model(**inputs).logits - plain(**inputs).logits).abs().max())
@@ -135,19 +101,16 @@ def _language_model(base: Artifact, batch: Batch, out: Workspace) -> AdapterMode
     return model
 
 
-def _train(
-    model: AdapterModel, name: str, data: tuple[MaskedRows, list[Batch], int], params: Params, out: Workspace
-) -> TrainingResult:
+def _train(model: AdapterModel, name: str, text: MaskedText, params: Params, out: Workspace) -> TrainingResult:
     from madx_pipeline.adapter_model import head_hash, weights_hash
-    from madx_pipeline.masked_lm.loss import masked_lm_loss, pad
+    from madx_pipeline.masked_lm.loss import masked_lm_loss
     from madx_pipeline.training import Training, train
 
-    rows, batches, pad_id = data
     _add_trainable(model, name, params, out)
     training = Training(
-        examples=rows,
-        collate=partial(pad, pad_id=pad_id),
-        evaluate=lambda current: {"loss": masked_lm_loss(current, batches)},
+        examples=text.examples,
+        collate=text.collate,
+        evaluate=lambda current: {"loss": masked_lm_loss(current, text.held_out)},
         metric="loss",
         greater_is_better=False,
         max_steps=params.max_steps,
@@ -194,10 +157,11 @@ def _check_saved(base: Artifact, name: str, batches: list[Batch], measured: floa
     import torch
 
     from madx_pipeline import adapter_model
+    from madx_pipeline.adapter_model.lend import lend_language_model
     from madx_pipeline.masked_lm.loss import masked_lm_loss
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = adapter_model.load_language_model(base.path / "model", base.facts["name"]).to(device)
+    model = lend_language_model(base.path / "model", base.facts["name"]).to(device)
     adapter_model.load_language_adapter(model, out.path / "adapter", name, base.facts)
     adapter_model.set_stack(model, [name])
     with adapter_model.count_invertible_calls(model, name) as calls:
@@ -222,7 +186,7 @@ def _check_saved(base: Artifact, name: str, batches: list[Batch], measured: floa
     out.check("inverse_undoes_forward", error <= _INVERSE_TOLERANCE, error, detail)
 
 
-def _training_facts(result: TrainingResult, before: float, params: Params, rows: int) -> dict[str, Json]:
+def _training_facts(result: TrainingResult, before: float, params: Params, examples: int) -> dict[str, Json]:
     after = result.best["loss"]
     batch = params.per_device_train_batch_size * params.gradient_accumulation_steps
     return {
@@ -232,8 +196,8 @@ def _training_facts(result: TrainingResult, before: float, params: Params, rows:
         "non_linearity": params.non_linearity,
         "steps": result.steps,
         "best_step": result.best_step,
-        "rows": rows,
-        "epochs": result.steps * batch / rows,
+        "rows": examples,
+        "epochs": result.steps * batch / examples,
         "heldout_loss_before": before,
         "heldout_loss_after": after,
         "heldout_perplexity_before": math.exp(min(before, 700.0)),

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import TrainerState, TrainingArguments
 
-from madx_pipeline.adapter_model import AdapterModel, active_stack, own_random_state
+from madx_pipeline.adapter_model import AdapterModel, active_stack
 from madx_pipeline.errors import JobError
 from madx_pipeline.records import Json
 from madx_pipeline.stage import Workspace
 from madx_pipeline.training import checkpoints
+from madx_pipeline.training.cost import Cost
+from madx_pipeline.training.logs import logs_of
+from madx_pipeline.training.precision import Loss, in_precision, loss_of_model
+from madx_pipeline.training.randomness import own_randomness
 from madx_pipeline.training.schedule import Example, Examples, Schedule, examples_per_step
 from madx_pipeline.training.trainer import Flow, ResumableAdapterTrainer, ResumableTrainer
 from madx_pipeline.training_params import TrainingParams
@@ -31,13 +32,15 @@ class Training:
     Attributes:
         examples: The training examples, at least one.
         collate: Makes the keyword arguments of the model's forward pass from a list of examples; with
-            `labels`, in which -100 marks what does not count. Shapes are (batch, length) or (batch,).
+            `labels`, in which -100 marks what does not count. The first axis is the batch; packed examples make
+            fewer rows than there are examples.
         evaluate: Measures the model (in eval mode, without gradients) on held-out data; names to numbers.
             The model may be on a GPU: inputs go to `model.device`.
         metric: The name among them by which the best checkpoint is chosen.
         greater_is_better: Whether more of it is better.
         max_steps: Optimizer steps.
         eval_steps: Steps between two evaluations; each writes a checkpoint, the best and the last are kept.
+        loss: The mean loss over the labels of a batch from `collate`, which is on the model's device.
     """
 
     examples: Examples
@@ -47,6 +50,7 @@ class Training:
     greater_is_better: bool
     max_steps: int
     eval_steps: int
+    loss: Loss = loss_of_model
 
 
 @dataclass(frozen=True)
@@ -81,16 +85,20 @@ def train(model: AdapterModel, training: Training, params: TrainingParams, seed:
         out: Where checkpoints and progress go.
 
     Raises:
-        JobError: If there are no examples, or the loss or a weight is no longer a finite number.
+        JobError: If there are no examples, or this machine does not compute in the precision asked for, or the loss
+            or a weight is no longer a finite number.
     """
     if len(training.examples) == 0:
         raise JobError("there is nothing to train on: no examples.")
     done = checkpoints.steps_with_checkpoint(out.checkpoints)
     checkpoints.keep_only(out.checkpoints, set(done))
     last = checkpoints.checkpoint_folder(out.checkpoints, done[-1]) if done else None
+    cost = Cost.of_earlier_sittings(out.checkpoints)
     if last is None or not _finished(_state(last), training, params):
-        _run_trainer(model, training, params, seed, out, last)
+        with cost.sitting():
+            _run_trainer(model, training, params, seed, out, last)
         last = checkpoints.checkpoint_folder(out.checkpoints, checkpoints.steps_with_checkpoint(out.checkpoints)[-1])
+    out.measure(**cost.numbers(model))
     result = _result(_state(last))
     checkpoints.load_trainable(model, checkpoints.checkpoint_folder(out.checkpoints, result.best_step))
     model.eval()
@@ -101,15 +109,16 @@ def _run_trainer(
     model: AdapterModel, training: Training, params: TrainingParams, seed: int, out: Workspace, last: Path | None
 ) -> None:
     kind = ResumableAdapterTrainer if active_stack(model) else ResumableTrainer
-    with _own_randomness():
+    with own_randomness(), logs_of(out) as logs:
         trainer = kind(
             model=model,
             args=_arguments(training, params, seed, out),
             train_dataset=Schedule(training.examples, training.max_steps * examples_per_step(params), seed),
             data_collator=training.collate,
+            callbacks=[logs],
         )
         flow = Flow(training.eval_steps, out, lambda state: _finished(state, training, params))
-        trainer.follow(flow, training.evaluate)
+        trainer.follow(flow, training.evaluate, in_precision(params.precision, training.loss))
         trainer.train(resume_from_checkpoint=str(last) if last else None)
 
 
@@ -127,26 +136,15 @@ def _arguments(training: Training, params: TrainingParams, seed: int, out: Works
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
         disable_tqdm=True,
-        report_to="none",
+        run_name=out.name or None,
+        report_to="none",  # `logs.py` tells them
         **params.model_dump(include=_TRAINER_ARGUMENTS),
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # DataParallel fails inside adapters: one process, one GPU
     return arguments
 
 
-_TRAINER_ARGUMENTS = set(TrainingParams.model_fields) - {"early_stopping_patience"}
-
-
-@contextmanager
-def _own_randomness() -> Iterator[None]:
-    """The Trainer seeds Python, numpy and torch globally; whoever called us keeps their random state."""
-    python, numeric = random.getstate(), np.random.get_state()
-    with own_random_state():
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numeric)
+_TRAINER_ARGUMENTS = set(TrainingParams.model_fields) - {"early_stopping_patience", "precision"}
 
 
 def _state(checkpoint: Path) -> TrainerState:

@@ -21,6 +21,7 @@ from madx_pipeline.adapter_model import AdapterModel, AdapterTrainer, own_random
 from madx_pipeline.errors import JobError
 from madx_pipeline.stage import Workspace
 from madx_pipeline.training import checkpoints
+from madx_pipeline.training.precision import Loss
 
 Measure = Callable[[AdapterModel], dict[str, float]]
 """Evaluates a model in eval mode, without gradients."""
@@ -56,13 +57,14 @@ class Flow(TrainerCallback):  # type: ignore[misc]  # transformers carries no ty
 class _Resumable:
     """Overrides for a Trainer; `follow` says the rest after it has been constructed."""
 
-    def follow(self: Any, flow: Flow, measure: Measure) -> None:
-        """Takes the place of the Trainer's own flow, printing and evaluation."""
+    def follow(self: Any, flow: Flow, measure: Measure, loss: Loss) -> None:
+        """Takes the place of the Trainer's own flow, printing, evaluation and loss."""
         self.model_accepts_loss_kwargs = True  # makes the Trainer count the labels of an accumulated batch
         self.remove_callback(PrinterCallback)
         self.add_callback(flow)
         self._flow = flow
         self._measure = measure
+        self._loss = loss
 
     def _get_train_sampler(self: Any, train_dataset: Sized | None = None) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)
@@ -74,10 +76,13 @@ class _Resumable:
         return_outputs: bool = False,
         num_items_in_batch: Tensor | None = None,
     ) -> Tensor:
-        """Mean over the labels of the whole accumulated batch, however it is split into forward passes."""
-        loss: Tensor = model(**inputs, return_dict=True).loss
+        """Mean over the labels of the whole accumulated batch, however it is split into forward passes and processes.
+
+        Several processes average their gradients, so each adds its share of the labels times their number.
+        """
+        loss: Tensor = self._loss(model, inputs)
         value = self._flow.loss = float(loss.detach())
-        items = int((inputs["labels"] != -100).sum())
+        items = int((inputs["labels"] != -100).sum()) * self.accelerator.num_processes
         if num_items_in_batch is not None and items != int(num_items_in_batch):
             loss = loss * (items / int(num_items_in_batch))
         if not math.isfinite(value):

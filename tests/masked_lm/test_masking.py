@@ -135,4 +135,4 @@ def test_a_vocabulary_that_does_not_mark_words_is_an_error_only_if_whole_words_a
     assert masking_for(Characters(), 0.15, 0.0).starts_word.all()
     with pytest.raises(JobError, match="does not mark where words begin") as raised:
         masking_for(Characters(), 0.15, 0.5)
-    assert raised.value.problems[0].hint == "Set whole_word_share of train_language_adapter to 0."
+    assert raised.value.problems[0].hint == "Set whole_word_share to 0."

@@ -130,7 +130,8 @@ def test_a_job_that_crashed_goes_on_from_its_checkpoint_and_ends_with_the_same_b
     monkeypatch.setattr(masked_lm, "masked_lm_loss", crash_later)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "broken")
-    assert os.listdir(tmp_path / "broken" / "out" / "checkpoints") == ["checkpoint-8"]
+    kept = (tmp_path / "broken" / "out" / "checkpoints").glob("checkpoint-*")
+    assert [folder.name for folder in kept] == ["checkpoint-8"]
     again = workspace(tmp_path / "broken" / "out")
     run(inputs(tmp_path / "broken"), params(), again)
     for name in ("adapter.safetensors", "adapter_config.json"):
@@ -159,10 +160,37 @@ def test_rows_are_no_longer_than_the_base_model_takes(tmp_path: Path) -> None:
     assert out.facts["rows"] == 30  # 75 tokens in windows of at most 30 and two special tokens
 
 
-def test_lines_can_run_on(tmp_path: Path) -> None:
-    out = trained(tmp_path, line_by_line=False)
+def test_packed_lines_learn_what_padded_ones_learn(tmp_path: Path) -> None:
+    made = inputs(tmp_path)
+    no_dropout = tiny_base(tmp_path / "steady", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    curves = []
+    for packing in ("lines", "none"):
+        out = workspace(tmp_path / packing)
+        run(Inputs(made.key, {}, {}, {**made.artifacts, "base_model": no_dropout}), params(packing=packing), out)
+        assert out.facts["rows"] == 40
+        curves.append([point["loss"] for point in out.facts["curve"] + out.facts["train_curve"]])
+    assert curves[0] == pytest.approx(curves[1], abs=1e-4)
+
+
+def test_documents_fill_rows(tmp_path: Path) -> None:
+    out = trained(tmp_path, packing="documents")
     tokens = sum(len(line) + 2 for line in lines(40))
     assert out.facts["rows"] == -(-tokens // 32)
+    assert out.facts["epochs"] == 12 * 8 / out.facts["rows"]
+
+
+def test_a_base_model_that_takes_no_positions_reads_padded_lines_instead(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = inputs(tmp_path)
+    base_model = tiny_base(tmp_path / "other", "distilbert")
+    with caplog.at_level("INFO"):
+        run(
+            Inputs(made.key, {}, {}, {**made.artifacts, "base_model": base_model}),
+            params(),
+            workspace(tmp_path / "out"),
+        )
+    assert "lines are padded, not packed, which is slower: distilbert takes no positions" in caplog.text
 
 
 # What goes wrong
