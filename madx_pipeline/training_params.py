@@ -16,7 +16,9 @@ class TrainingParams(Params):
     gradient_accumulation_steps: int = Field(
         ge=1, description="Forward passes before one optimizer step; a step sees batch size times this many examples."
     )
-    per_device_eval_batch_size: int = Field(ge=1, description="Examples in one forward pass of an evaluation.")
+    precision: Literal["fp32", "bf16"] = Field(
+        description="What matrix products are computed in: float32, or bfloat16 on hardware that has it."
+    )
     learning_rate: float = Field(gt=0, description="Peak learning rate of AdamW.")
     lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = Field(
         description="Shape of the learning rate after the warm-up."

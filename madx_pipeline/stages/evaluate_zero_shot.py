@@ -10,16 +10,15 @@ the score predicts the most frequent label of the *source* training set.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import time
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from madx_pipeline import stage
 from madx_pipeline.errors import JobError
-from madx_pipeline.records import Json
 from madx_pipeline.stage import Inputs, Workspace
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ VERSION = 1
 class Params(stage.Params):
     """How a test set is predicted."""
 
-    per_device_eval_batch_size: int = Field(ge=1, description="Rows in one forward pass; rows are sorted by length.")
     max_length: int = Field(
         ge=4,
         description="Tokens in a row, special tokens included, at most what the base model takes. Longer sentences"
@@ -43,9 +41,10 @@ class Params(stage.Params):
 def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     """Writes `scores.json` (metric to fraction) and `examples.jsonl` (gold and predicted, in the order of the data)."""
     from madx_pipeline.adapter_model import head_labels
-    from madx_pipeline.tasks import checks, task_type
-    from madx_pipeline.tasks.batches import on_fastest_device, predict
+    from madx_pipeline.tasks import checks, parts, task_type
+    from madx_pipeline.tasks.batches import on_fastest_device
     from madx_pipeline.tasks.examples import check_labels, read_examples
+    from madx_pipeline.tasks.scores import write_scores
 
     kind = task_type(inputs["task_data"].facts["task_type"])
     examples = read_examples(inputs["task_data"], "test")
@@ -54,21 +53,45 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     checks.check_stack(model, stack, out)
     labels = head_labels(model, head)
     check_labels(kind, examples, labels, out)
-    encoded = _encoded(inputs, params, kind, examples, labels)
+    encode = partial(_encoded, inputs, params, kind, labels)
+    encoded = encode(examples)
+    parts.check_every_part_counts(model, kind, encode, examples, out)
     if len(stack) > 1:
         checks.check_language_adapter_counts(model, kind, encoded, stack, out)
         _check_left_out(inputs, out)
         _check_swap(inputs, model, encoded, stack, out)
-    answers = predict(model, kind, encoded, params.per_device_eval_batch_size, out.progress)
+    answers = _timed(model, kind, encoded, out)
     predicted = kind.decode(encoded, answers, dict(enumerate(labels)))
     _check_complete(kind, examples, predicted, out)
-    _write(inputs, kind, examples, predicted, out)
+    tuned, language = inputs["tuned"].facts, inputs.get("language_adapter")
+    write_scores(inputs["task_data"], examples, predicted, tuned["majority_label"], out)
     out.describe(**encoded.counts, warnings=[*out.facts["warnings"], *_cut(encoded)])
+    under = None if language is None else language.facts["language"]
+    out.describe(language_adapter=under, trained_on=tuned["trained_on"])
+
+
+def _timed(model: AdapterModel, kind: TaskType, encoded: Encoded, out: Workspace) -> list[tuple[int, ...]]:
+    """Predicts all rows and measures how long that takes, after a first pass that pays for what is set up once."""
+    import torch
+
+    from madx_pipeline.tasks.batches import logits, predict
+
+    with torch.inference_mode():
+        logits(model, kind, encoded.rows[:1])
+    started = time.perf_counter()
+    answers = predict(model, kind, encoded, out.progress)
+    out.measure(
+        inference_seconds=round(time.perf_counter() - started, 4),
+        inference_tokens=sum(len(row.input_ids) for row in encoded.rows),
+        device=model.device.type,
+    )
+    return answers
 
 
 def _loaded(inputs: Inputs) -> tuple[AdapterModel, tuple[str, ...], str]:
     """The model as it is evaluated, its active stack, and the name of its prediction head."""
     from madx_pipeline import adapter_model
+    from madx_pipeline.adapter_model.lend import lend_model
 
     tuned, language = inputs["tuned"], inputs.get("language_adapter")
     name = adapter_model.task_adapter_name(inputs["task_data"].facts["task"])
@@ -77,12 +100,13 @@ def _loaded(inputs: Inputs) -> tuple[AdapterModel, tuple[str, ...], str]:
             raise JobError("a fully fine-tuned model is evaluated without a language adapter; one was given.")
         return adapter_model.load_task_model(tuned.path / "model"), (), name
     base = inputs["base_model"]
-    model = adapter_model.load_model(base.path / "model", base.facts["name"])
+    model = lend_model(base.path / "model", base.facts["name"])
     stack = [name]
     if language is not None:
         stack.insert(0, adapter_model.language_adapter_name(language.facts["language"]))
         adapter_model.load_language_adapter(model, language.path / "adapter", stack[0], base.facts)
-    adapter_model.load_task_adapter(model, tuned.path / "adapter", name, base.facts)
+    load = adapter_model.load_lora if tuned.record.kind == "lora" else adapter_model.load_task_adapter
+    load(model, tuned.path / "adapter", name, base.facts)
     adapter_model.set_stack(model, stack)
     return model, tuple(stack), name
 
@@ -128,15 +152,15 @@ def _layers(layers: Sequence[int]) -> str:
 
 
 def _encoded(
-    inputs: Inputs, params: Params, kind: TaskType, examples: Sequence[Example], labels: Sequence[str]
+    inputs: Inputs, params: Params, kind: TaskType, labels: Sequence[str], examples: Sequence[Example]
 ) -> Encoded:
     """The examples as rows, with the ids that the prediction head at hand uses."""
     from madx_pipeline.tasks.batches import row_length
-    from madx_pipeline.tokenizer import load_tokenizer
+    from madx_pipeline.tokenizer import kept_tokenizer
 
     base = inputs["base_model"]
     label2id = {label: index for index, label in enumerate(labels)}
-    return kind.encode(examples, load_tokenizer(base.path / "model"), label2id, row_length(params.max_length, base))
+    return kind.encode(examples, kept_tokenizer(base.path / "model"), label2id, row_length(params.max_length, base))
 
 
 def _check_complete(
@@ -149,46 +173,26 @@ def _check_complete(
     out.check("everything_predicted_once", sizes[0] == sizes[1], sum(sizes[1]), detail)
 
 
-def _write(
-    inputs: Inputs, kind: TaskType, examples: Sequence[Example], predicted: Sequence[Prediction], out: Workspace
-) -> None:
-    """Scores and writes the predictions."""
-    from madx_pipeline.tasks.examples import majority_score, primary
-
-    data, tuned, language = inputs["task_data"], inputs["tuned"], inputs.get("language_adapter")
-    gold = [kind.gold(example) for example in examples]
-    score = kind.score(gold, predicted, data.facts["label_scheme"])
-    primary(score.values, data.facts["metric"])
-    _write_lines(out.path / "scores.json", [score.values])
-    _write_lines(
-        out.path / "examples.jsonl",
-        ({"gold": truth, "predicted": answer} for truth, answer in zip(gold, predicted, strict=True)),
-    )
-    out.describe(
-        **{name: data.facts[name] for name in ("task", "language", "task_type", "metric", "label_scheme")},
-        values=score.values,
-        warnings=score.warnings,
-        examples=len(examples),
-        majority=majority_score(kind, examples, tuned.facts["majority_label"], data),
-        majority_label=tuned.facts["majority_label"],
-        language_adapter=None if language is None else language.facts["language"],
-        trained_on=tuned.facts["trained_on"],
-    )
-
-
 def _cut(encoded: Encoded) -> list[str]:
     """What a reader must know about inputs of which the model saw only a part."""
     counts = encoded.counts
     notes = []
     if counts.get("texts_truncated"):
         notes.append(f"{counts['texts_truncated']} of {encoded.examples} texts were too long and cut at the end.")
+    if counts.get("pairs_truncated"):
+        share = counts["pairs_truncated"] / encoded.examples
+        notes.append(
+            f"{share:.1%} of {encoded.examples} pairs were too long; the longer text of each was cut at the end."
+        )
+    if counts.get("choices_truncated"):
+        share = counts["choices_truncated"] / encoded.examples
+        notes.append(f"{share:.1%} of {encoded.examples} premises or choices were too long and cut at the end.")
+    if counts.get("answers_in_no_window"):
+        notes.append(
+            f"{counts['answers_in_no_window']} answers are longer than what windows share, and cannot be found."
+        )
     if counts.get("words_shortened"):
         split = f"sentences split into windows: {counts['sentences_split']}"
         words = f"{counts['words_shortened']} of {counts['words']} words were longer than a row"
         notes.append(f"{words} and kept only their first pieces ({split}).")
     return notes
-
-
-def _write_lines(path: Path, lines: Iterable[Json]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)

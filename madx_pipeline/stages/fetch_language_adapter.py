@@ -52,15 +52,15 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
         adapter_parameters,
         language_adapter_name,
         load_language_adapter,
-        load_model,
         save_adapter,
     )
+    from madx_pipeline.adapter_model.lend import lend_model
     from madx_pipeline.published.catalogue import LanguageAdapter
 
     base, language = inputs["base_model"], str(inputs.key["language"])
     found = fetch(inputs, ADAPTER_FILES)
     name = language_adapter_name(language)
-    model = load_model(base.path / "model", base.facts["name"])
+    model = lend_model(base.path / "model", base.facts["name"])
     adapter = load_language_adapter(model, found.folder, name, base.facts, where=found.where)
     entry = found.entry(adapter, base)
     check_names_base_model(adapter.record, base, out)

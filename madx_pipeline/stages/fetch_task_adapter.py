@@ -39,11 +39,12 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     from madx_pipeline import adapter_model
     from madx_pipeline.adapter_files import check_inverse
     from madx_pipeline.adapter_model.heads import rename_head_labels
+    from madx_pipeline.adapter_model.lend import lend_model
 
     base, data = inputs["base_model"], inputs["task_data"]
     found = fetch(inputs, (*ADAPTER_FILES, *HEAD_FILES))
     name = adapter_model.task_adapter_name(data.facts["task"])
-    model = adapter_model.load_model(base.path / "model", base.facts["name"])
+    model = lend_model(base.path / "model", base.facts["name"])
     adapter = adapter_model.load_task_adapter(model, found.folder, name, base.facts, where=found.where)
     found.entry(adapter, base)
     check_names_base_model(adapter.record, base, out)

@@ -67,11 +67,12 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
 
 def _base_with_language(inputs: Inputs) -> tuple[AdapterModel, tuple[str, ...]]:
     """The base model with the source language adapter in it, and that adapter's name if there is one."""
-    from madx_pipeline.adapter_model import language_adapter_name, load_language_adapter, load_model
+    from madx_pipeline.adapter_model import language_adapter_name, load_language_adapter
+    from madx_pipeline.adapter_model.lend import lend_model
     from madx_pipeline.tasks.learning import model_folder
 
     base, language = inputs["base_model"], inputs.get("language_adapter")
-    model = load_model(model_folder(base), base.facts["name"])
+    model = lend_model(model_folder(base), base.facts["name"])
     if language is None:
         return model, ()
     name = language_adapter_name(language.facts["language"])

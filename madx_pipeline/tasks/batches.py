@@ -1,7 +1,6 @@
 """What all task types do with rows: frame them with special tokens, pad them, predict them in batches.
 
-Prediction sorts the rows by length, so that a batch holds hardly any padding, and hands the answers
-back in the original order.
+Prediction takes rows of similar length together and hands the answers back in the original order.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import torch
 from madx_pipeline.errors import JobError
 from madx_pipeline.records import Artifact
 from madx_pipeline.tasks import Encoded, Row, TaskType
+from madx_pipeline.tasks.padding import batch_tokens, by_length
 from madx_pipeline.tokenizer import without_special
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def predict(
     model: PreTrainedModel,
     kind: TaskType,
     encoded: Encoded,
-    batch_size: int,
     progress: Callable[[int, int], None] | None = None,
+    most: int | None = None,
 ) -> list[tuple[int, ...]]:
     """The label ids the model predicts for every row, in the order of the rows.
 
@@ -112,20 +112,20 @@ def predict(
         model: With a prediction head active.
         kind: The type of task.
         encoded: The rows.
-        batch_size: Rows per forward pass.
         progress: Told how many of how many rows are done, after every batch.
+        most: Tokens of a batch, padding included; by default what the model's device does fastest. Predictions
+            with another value are the same up to the rounding of logits.
     """
-    order = sorted(range(len(encoded.rows)), key=lambda index: len(encoded.rows[index].input_ids))
+    lengths = [len(row.input_ids) for row in encoded.rows]
     found: dict[int, tuple[int, ...]] = {}
     training = model.training
     model.eval()
     with torch.inference_mode():
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
+        for chosen in by_length(lengths, most or batch_tokens(model.device)):
             rows = [encoded.rows[index] for index in chosen]
             found.update(zip(chosen, kind.read(logits(model, kind, rows), rows), strict=True))
             if progress is not None:
-                progress(len(found), len(order))
+                progress(len(found), len(lengths))
     model.train(training)
     return [found[index] for index in range(len(encoded.rows))]
 

@@ -19,8 +19,9 @@ from madx_pipeline.stage import Inputs, Workspace
 from madx_pipeline.tasks import Encoded, TaskType, task_type
 from madx_pipeline.tasks.batches import predict, row_length
 from madx_pipeline.tasks.examples import check_labels, majority_label, majority_score, primary, read_examples
+from madx_pipeline.tasks.padding import loss_in_passes
 from madx_pipeline.tasks.params import TaskTrainingParams
-from madx_pipeline.tokenizer import load_tokenizer
+from madx_pipeline.tokenizer import kept_tokenizer
 from madx_pipeline.training import FixedExamples, Training, TrainingResult, steps_for_epochs, train
 
 _SPAN_F1 = "span_f1"
@@ -76,7 +77,7 @@ def open_source_task(inputs: Inputs, params: TaskTrainingParams, out: Workspace)
     train_set, validation_set = read_examples(data, "train"), read_examples(data, "validation")
     check_labels(kind, [*train_set, *validation_set], labels, out)
     majority = majority_label(kind, train_set)
-    tokenizer = load_tokenizer(model_folder(base_model))
+    tokenizer = kept_tokenizer(model_folder(base_model))
     encode = partial(
         kind.encode,
         tokenizer=tokenizer,
@@ -119,18 +120,19 @@ def learn(
     training = Training(
         examples=FixedExamples(task.train.rows),
         collate=partial(task.kind.collate, pad_id=model.config.pad_token_id),
-        evaluate=partial(measure, task, batch_size=params.per_device_eval_batch_size),
+        evaluate=partial(measure, task),
         metric=task.metric,
         greater_is_better=True,
         max_steps=steps_for_epochs(rows, params.num_train_epochs, params),
         eval_steps=steps_for_epochs(rows, 1, params),
+        loss=loss_in_passes,
     )
     return train(model, training, params, seed, out)
 
 
-def measure(task: SourceTask, model: AdapterModel, batch_size: int) -> dict[str, float]:
+def measure(task: SourceTask, model: AdapterModel) -> dict[str, float]:
     """All metrics of the model on the validation set, without those by entity type."""
-    predicted = predict(model, task.kind, task.validation, batch_size)
+    predicted = predict(model, task.kind, task.validation)
     names = task.kind.decode(task.validation, predicted, dict(enumerate(task.labels)))
     values = task.kind.score(task.gold, names, task.data.facts["label_scheme"]).values
     primary(values, task.metric)

@@ -16,7 +16,7 @@ from madx_pipeline import adapter_model
 from madx_pipeline.errors import CheckError, JobError
 from madx_pipeline.records import Artifact
 from madx_pipeline.stage import Workspace, stage_page
-from madx_pipeline.tasks import task_type
+from madx_pipeline.tasks import batches, task_type
 from tests.tasks.artifacts import artifact
 from tests.tasks.tiny_world import QUICK, SOURCE, TARGET, TinyWorld, read_lines, run_stage, write_lines
 
@@ -208,14 +208,13 @@ def test_the_majority_baseline_predicts_the_majority_label_of_the_source(
 
 
 def test_the_size_of_the_batches_changes_nothing(
-    world: TinyWorld, ner: Artifact, tuned: dict[str, Artifact], tmp_path: Path
+    world: TinyWorld, ner: Artifact, tuned: dict[str, Artifact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
-    for size in (1, 7, 1000):
-        evaluate(
-            world, ner, tuned["ner"], tmp_path / str(size), world.adapters[TARGET], per_device_eval_batch_size=size
-        )
-        found.append((tmp_path / str(size) / "examples.jsonl").read_bytes())
+    for tokens in (1, 100, 10_000):
+        monkeypatch.setattr(batches, "batch_tokens", lambda device, tokens=tokens: tokens)
+        evaluate(world, ner, tuned["ner"], tmp_path / str(tokens), world.adapters[TARGET])
+        found.append((tmp_path / str(tokens) / "examples.jsonl").read_bytes())
     assert len(set(found)) == 1
 
 

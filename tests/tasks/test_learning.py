@@ -13,7 +13,7 @@ from madx_pipeline.tasks import learning
 from madx_pipeline.tasks.learning import SourceTask
 from madx_pipeline.tasks.params import TaskTrainingParams
 from madx_pipeline.training import TrainingResult
-from tests.tasks.tiny_world import QUICK, SOURCE, TinyWorld, task_training_values
+from tests.tasks.tiny_world import SOURCE, TinyWorld, task_training_values
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,6 @@ def test_measuring_leaves_the_model_in_the_mode_it_was_in(world: TinyWorld, tmp_
     learning.add_head(model, task, "task_ner", 1, out)
     for training in (True, False):
         model.train(training)
-        values = learning.measure(task, model, QUICK["per_device_eval_batch_size"])
+        values = learning.measure(task, model)
         assert model.training is training
         assert set(values) == {"span_f1", "span_precision", "span_recall"}

@@ -31,6 +31,9 @@ TASKS = {
     "ner": ("tagging", "span_f1", "iob2", ["B-LOC", "B-PER", "I-PER", "O"]),
     "pos": ("tagging", "accuracy", "plain", ["NOUN", "PROPN", "VERB"]),
     "topics": ("classification", "accuracy", "plain", ["health", "sports"]),
+    "pairs": ("classification", "accuracy", "plain", ["follows", "other"]),
+    "choice": ("multiple_choice", "accuracy", "plain", ["choice1", "choice2"]),
+    "questions": ("question_answering", "answer_f1", "span", ["start", "end"]),
 }
 LABEL = {
     "ner": {"p": "B-PER", "s": "I-PER", "l": "B-LOC", "v": "O", "t": "O"},
@@ -39,7 +42,6 @@ LABEL = {
 QUICK: Mapping[str, Any] = {
     "num_train_epochs": 4,
     "per_device_train_batch_size": 8,
-    "per_device_eval_batch_size": 16,
     "learning_rate": 0.02,
     "logging_steps": 5,
 }
@@ -65,12 +67,29 @@ def example(task: str, chance: random.Random, length: int) -> dict[str, Any]:
     if task == "topics":
         label, kinds = chance.choice([("sports", "ps"), ("health", "lt")])
         return {"text": " ".join(word(chance, kinds) for _ in range(length)), "label": label}
+    if task in ("pairs", "choice", "questions"):
+        return _of_several_texts(task, chance, length)
     words: list[str] = []
     while len(words) < length:
         words.append(word(chance, "plvt"))
         words += [word(chance, "s")] if words[-1][0] == "p" else []
     labels = [LABEL[task][spelled[0]] for spelled in words[:length]]
     return {"words": words[:length], "labels": labels}
+
+
+def _of_several_texts(task: str, chance: random.Random, length: int) -> dict[str, Any]:
+    """A pair whose second text tells the label, choices of which people are right, a question for the one place."""
+    first, people, things = (" ".join(word(chance, kinds) for _ in range(length)) for kinds in ("v", "ps", "tv"))
+    place = chance.randrange(2)
+    if task == "pairs":
+        return {"text": first, "text_pair": (people, things)[place], "label": ("follows", "other")[place]}
+    if task == "choice":
+        choices = [things, people] if place else [people, things]
+        return {"premise": first, "question": "", "choices": choices, "label": f"choice{place + 1}"}
+    before, answer = " ".join(word(chance, "tv") for _ in range(place + 1)), word(chance, "l")
+    context = f"{before} {answer} {things}"
+    answers = [{"text": answer, "start": len(before) + 1}]
+    return {"id": "1", "question": word(chance, "v"), "context": context, "answers": answers, "language": SOURCE}
 
 
 def word(chance: random.Random, kinds: str) -> str:
