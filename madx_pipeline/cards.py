@@ -30,9 +30,11 @@ from madx_pipeline.data.choice_checks import (
     file_problem,
     label_problems,
     language_problems,
+    missing_splits,
     read_options,
     split_problems,
 )
+from madx_pipeline.data.formats import for_language
 from madx_pipeline.data.sources import CorpusSource, Split, TaskSource
 from madx_pipeline.errors import InputError, Problem, suggestion
 from madx_pipeline.material import ContentHash, Material
@@ -131,7 +133,7 @@ def task_material(
         raise InputError(problems)
     if language in choice.files or card.source == "files":
         return _from_files(card, choice, language, folder, content_hash, needs)
-    problems = language_problems(card, language)
+    problems = language_problems(card, language) or missing_splits(card, language, needs)
     if choice.read and not choice.files:
         problems.append(
             Problem(f"read has no effect: no files are given, and {card.name} reads none.", "Leave it out.")
@@ -141,10 +143,10 @@ def task_material(
     called = card.call(language)
     if isinstance(card.source, HubSource):
         read = card.read if card.source.columns is None else None
-        source = _task_source(card, choice, hub=card.source.table(called, needs), read=read)
+        source = _task_source(card, choice, language, hub=card.source.table(called, needs), read=read)
     else:
         made = card.source.miniature if isinstance(card.source, MiniatureTask) else None
-        source = _task_source(card, choice, miniature=made, splits=needs, language=called)
+        source = _task_source(card, choice, language, miniature=made, splits=needs, language=called)
     return Material(source.as_json(), {})
 
 
@@ -160,18 +162,26 @@ def _from_files(
     problems += wrong
     if problems:
         raise InputError(problems)
+    if read is not None:
+        read = for_language(read, card.call(language) if card.speaks(language) else language)
     paths = {split: absolute(given[split], folder) for split in used}
-    source = _task_source(card, choice, files={split: content_hash(path) for split, path in paths.items()}, read=read)
+    source = _task_source(
+        card, choice, language, files={split: content_hash(path) for split, path in paths.items()}, read=read
+    )
     return Material(source.as_json(), {split: str(path) for split, path in paths.items()})
 
 
-def _task_source(card: TaskCard, choice: TaskChoice, **material: Any) -> TaskSource:
+def _task_source(card: TaskCard, choice: TaskChoice, spoken: str, **material: Any) -> TaskSource:
+    """What a job is told; the recipe's names of labels come after those of the card."""
+    named = {theirs: choice.labels.get(ours, ours) for theirs, ours in card.labels.items()}
     return TaskSource(
         card=card.name,
         task_type=card.task_type,
         label_scheme=card.label_scheme,
         metric=card.metric,
-        labels=choice.labels or None,
+        labels={**named, **choice.labels} or None,
+        questions=card.questions,
+        answers_in=spoken if card.task_type == "question_answering" else None,
         **material,
     )
 

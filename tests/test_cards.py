@@ -16,6 +16,9 @@ from madx_pipeline.errors import InputError
 from madx_pipeline.languages import is_language
 from madx_pipeline.material import Material
 from madx_pipeline.miniature import LANGUAGES, TASKS
+from madx_pipeline.report.outcomes import METRICS
+from madx_pipeline.shipped import shipped_folder
+from madx_pipeline.tasks import TASK_TYPES
 
 ALL: tuple[Split, ...] = ("train", "validation", "test")
 TEST: tuple[Split, ...] = ("test",)
@@ -48,14 +51,26 @@ def folder(tmp_path: Path) -> Path:
 def test_the_shipped_cards_are_these() -> None:
     assert card_names("corpora") == ("miniature", "wikipedia")
     assert card_names("tasks") == (
+        "americasnli",
         "conll",
         "conllu",
+        "copa",
+        "miniature_choice",
         "miniature_ner",
+        "miniature_pairs",
         "miniature_pos",
+        "miniature_questions",
         "miniature_topics",
+        "paws_x",
         "sib200",
+        "social_iqa",
+        "squad",
         "table",
+        "tydiqa",
         "wikiann",
+        "xcopa",
+        "xnli",
+        "xquad",
     )
 
 
@@ -76,7 +91,7 @@ class TestEveryCard:
         source = getattr(card, "source", None)
         if isinstance(source, HubSource):
             assert len(source.revision) == 40
-            assert "{language}" in source.files
+            assert "{language}" in source.files or len(card.languages) == 1
 
 
 def test_the_miniature_cards_have_the_languages_and_tasks_of_the_world() -> None:
@@ -238,3 +253,53 @@ def test_built_in_data_cannot_be_replaced_by_files(folder: Path) -> None:
 def test_built_in_data_says_which_part_of_the_world_it_is(folder: Path) -> None:
     source = TaskSource.model_validate(task(TaskChoice(card="miniature_topics"), "qad", folder).source)
     assert (source.miniature, source.language, source.splits) == ("topics", "qad", ("test",))
+
+
+def test_what_a_card_knows_of_its_labels_comes_before_the_map_of_the_recipe(folder: Path) -> None:
+    plain = task(TaskChoice(card="paws_x"), "ja", folder).source
+    assert plain["labels"] == {"0": "different", "1": "paraphrase"}
+    renamed = task(TaskChoice(card="paws_x", labels={"paraphrase": "same"}), "ja", folder).source
+    assert renamed["labels"] == {"0": "different", "1": "same", "paraphrase": "same"}
+
+
+def test_an_option_that_a_card_leaves_out_is_not_in_the_fingerprint(folder: Path) -> None:
+    choice = TaskChoice(card="sib200", files={"qu": {"test": "test.conllu"}})
+    read = task(choice, "qu", folder).source["read"]
+    assert read == {
+        "format": "table",
+        "separator": "tab",
+        "header": True,
+        "quoting": True,
+        "text": "text",
+        "label": "category",
+    }
+
+
+def test_a_data_set_made_for_evaluation_asks_for_training_data_of_another(folder: Path) -> None:
+    with pytest.raises(InputError) as error:
+        task(TaskChoice(card="xcopa"), "sw", folder, ALL)
+    assert messages(error) == [
+        '"sw" is the source language and has no train split: the task adapter learns from it. xcopa is for evaluation.'
+    ]
+    assert task(TaskChoice(card="xcopa"), "sw", folder).source["questions"]["cause"] == "What was the cause?"
+
+
+BENCHMARKS = ("americasnli", "copa", "paws_x", "social_iqa", "squad", "tydiqa", "xcopa", "xnli", "xquad")
+
+
+@pytest.mark.parametrize("name", card_names("tasks"))
+def test_a_task_is_judged_by_what_its_type_measures_and_the_report_can_resample(name: str) -> None:
+    card = task_card(name)
+    assert card.task_type in TASK_TYPES
+    assert card.metric in METRICS
+    assert (card.label_scheme == "span") == (card.task_type == "question_answering")
+    if card.task_type == "multiple_choice":
+        assert set(card.labels.values()) <= {"choice1", "choice2", "choice3"}
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_card_of_a_benchmark_names_its_trap_and_can_be_pointed_at_files(name: str) -> None:
+    text = (shipped_folder("data_cards") / "tasks" / f"{name}.yaml").read_text(encoding="utf-8")
+    assert "trap" in text
+    assert task_card(name).read is not None
+    assert isinstance(task_card(name).languages, dict)

@@ -22,11 +22,11 @@ from madx_pipeline.published.files import HEAD_CONFIG_FILE, HEAD_FILES
 from madx_pipeline.records import Json
 
 HEAD_WEIGHTS = tuple(name for name in HEAD_FILES if name != HEAD_CONFIG_FILE)
-HEAD_TYPES = ("tagging", "classification")
+HEAD_TYPES = ("tagging", "classification", "multiple_choice", "question_answering")
 """Heads that a task adapter may bring."""
 
 _NEVER_LOADED = "A language adapter's prediction head is never loaded."
-_OTHER_HEAD = "Choose a task adapter whose head is a plain tagger or classifier, or train one."
+_OTHER_HEAD = "Choose a task adapter whose head is for words, texts, choices or answers, or train one."
 _MANY = 12
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "layers": (lambda value: type(value) is int and 1 <= value <= 8, "1 to 8"),
@@ -37,8 +37,11 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 """What a head's config may say beside its type and labels."""
 
-_ONLY_OF = {"use_pooler": "classification", "bias": "classification"}
-"""Keys that only one type of head has: the library takes no other to it."""
+_ONLY_OF = {"use_pooler": ("classification", "multiple_choice"), "bias": ("classification",)}
+"""Keys that only some types of heads have: the library takes no other to them."""
+
+_NUMBER_OF = {"multiple_choice": "num_choices"}
+"""What a head's config calls the number of its labels, where not `num_labels`."""
 
 _LANGUAGE_MODELS = ("MaskedLM", "LMHead")
 """Parts of the names of static model classes whose head predicts words."""
@@ -81,17 +84,18 @@ def head_problems(config: Mapping[str, Json], where: str) -> list[Problem]:
     kind, labels = config.get("head_type"), config.get("label2id")
     if kind not in HEAD_TYPES:
         return [Problem(f"{where}: head_type is {shown(kind)}; possible: {', '.join(HEAD_TYPES)}.", _OTHER_HEAD)]
-    rules = {key: rule for key, rule in _RULES.items() if _ONLY_OF.get(key, kind) == kind}
+    rules = {key: rule for key, rule in _RULES.items() if kind in _ONLY_OF.get(key, HEAD_TYPES)}
+    number = _NUMBER_OF.get(kind, "num_labels")
     problems = [
         Problem(f"{where}: {HEAD_CONFIG_FILE} has {key}={shown(config[key])}; possible: {said}.", _OTHER_HEAD)
         for key, (allowed, said) in rules.items()
         if key in config and not allowed(config[key])
     ]
-    unknown = sorted(config.keys() - {*rules, "head_type", "label2id", "num_labels"})
+    unknown = sorted(config.keys() - {*rules, "head_type", "label2id", number})
     if unknown:
         found = f'{HEAD_CONFIG_FILE} has the key "{unknown[0][:100]}", which a {kind} head does not have'
         problems.append(Problem(f"{where}: {found}.", _OTHER_HEAD))
-    if not isinstance(labels, dict) or not _numbers_each_once(labels.values(), config.get("num_labels")):
+    if not isinstance(labels, dict) or not _numbers_each_once(labels.values(), config.get(number)):
         problems.append(Problem(f"{where}: {HEAD_CONFIG_FILE} has no complete label2id.", DAMAGED))
     return problems
 

@@ -1,7 +1,8 @@
 """What a data card and a recipe's choice of one may say, key by key.
 
 `cards.py` reads the cards and turns choices into pinned material; here is only their shape. Cards have
-no defaults: every key is written, so that a card can be read without knowing this file.
+no defaults: every key is written, so that a card can be read without knowing this file. Only what concerns few data
+sets (names of labels, questions in words) may be left out.
 """
 
 from __future__ import annotations
@@ -11,8 +12,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from madx_pipeline.data.formats import ReadOptions
-from madx_pipeline.data.sources import HubTable, LabelScheme, Metric, Split, TaskType
+from madx_pipeline.data.sources import HubTable, LabelScheme, Metric, MiniatureTaskName, Split, TaskType
 from madx_pipeline.published.choices import TaskAdapterChoice
+
+ColumnName = Literal[
+    "text", "text_pair", "words", "label", "labels", "premise", "question", "choice1", "choice2", "choice3",
+    "id", "context", "answers",
+]  # fmt: skip
 
 
 class _Part(BaseModel):
@@ -30,7 +36,7 @@ class HubSource(_Part):
     """Pattern of file names; `{language}` and `{split}` stand for what the data set calls them."""
     splits: dict[Split, str]
     """Our name of a split to theirs."""
-    columns: dict[Literal["text", "words", "label", "labels"], str] | None
+    columns: dict[ColumnName, str] | None
     """What we need to the name of their column (parquet); null where `read` says how the files are laid out."""
 
     def table(self, language: str, splits: tuple[Split, ...]) -> HubTable:
@@ -48,7 +54,7 @@ class MiniatureText(_Part):
 class MiniatureTask(_Part):
     """Labelled data of the built-in world."""
 
-    miniature: Literal["ner", "pos", "topics"]
+    miniature: MiniatureTaskName
 
 
 class Card(_Part):
@@ -89,13 +95,17 @@ class TaskCard(Card):
     kind: Literal["task"]
     task_type: TaskType
     label_scheme: LabelScheme
-    """`iob2`: O, B-X, I-X. `plain`: a label is a name and nothing more."""
+    """`iob2`: O, B-X, I-X. `plain`: a label is a name and nothing more. `span`: an answer is a piece of text."""
     metric: Metric
     """What the task is primarily judged by."""
     source: HubSource | MiniatureTask | Literal["files"]
     """`files`: the recipe brings them."""
     read: ReadOptions | None
     """How text files are laid out; null where files cannot take the card's place."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """The data's label to the name it has here, where the data numbers its labels or spells them in several ways."""
+    questions: dict[str, str] | None = None
+    """The data's name of a kind of question to the question in words, where it is no text."""
 
 
 class CorpusChoice(_Part):

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from madx_pipeline.data.card_models import Card, TaskCard, TaskChoice
+from madx_pipeline.data.card_models import Card, HubSource, TaskCard, TaskChoice
 from madx_pipeline.data.formats import ReadOptions
 from madx_pipeline.errors import Problem, nearest
 from madx_pipeline.languages import language_name
@@ -55,6 +55,19 @@ def split_problems(card: str, language: str, given: Collection[str], needs: Sequ
     ]
 
 
+def missing_splits(card: TaskCard, language: str, needs: Sequence[str]) -> list[Problem]:
+    """What is missing where a data set was made for evaluation alone."""
+    there = card.source.splits if isinstance(card.source, HubSource) else needs
+    return [
+        Problem(
+            f'"{language}" {_WITHOUT[split]} {card.name} is for evaluation.',
+            f'Add files of another data set: files: {{"{language}": {{{split}: ...}}}}.',
+        )
+        for split in needs
+        if split not in there
+    ]
+
+
 def language_problems(card: Card, language: str) -> list[Problem]:
     """What is wrong with asking a card for a language."""
     if card.speaks(language):
@@ -85,7 +98,7 @@ def label_problems(card: TaskCard, choice: TaskChoice) -> list[Problem]:
 
     In IOB2 the map is one of entity types; a tag in it would never match anything.
     """
-    if card.label_scheme == "plain":
+    if card.label_scheme != "iob2":
         return []
     wrong = [name for pair in choice.labels.items() for name in pair if name.startswith(("B-", "I-"))]
     wrong += ["O"] if "O" in choice.labels else []

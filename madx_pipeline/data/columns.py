@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from madx_pipeline.data.examples import Example
+from madx_pipeline.data.examples import Tagged
 from madx_pipeline.data.formats import ColumnsFormat
 from madx_pipeline.data.text import Line, whole_lines
 from madx_pipeline.errors import JobError
@@ -49,7 +49,7 @@ class _Layout:
         return text.split("\t") if self.tabs else _SPACES.split(text.strip(" \t"))
 
 
-def read_columns(path: Path, read: ColumnsFormat) -> Iterator[Example]:
+def read_columns(path: Path, read: ColumnsFormat) -> Iterator[Tagged]:
     """The sentences of a column file.
 
     Raises:
@@ -65,19 +65,19 @@ def read_columns(path: Path, read: ColumnsFormat) -> Iterator[Example]:
             f"{path}: only one column is found, which cannot be both the word and its label.",
             "Is the separator right? Say in the task: read: {separator: tab} (or space).",
         )
-    sentence = Example([], [])
+    sentence = Tagged([], [])
     for line in chain(head, lines):
         text = line.text.rstrip("\r\n")
         if not text.strip(" \t"):
-            if sentence.strings:
+            if sentence.words:
                 yield sentence
-            sentence = Example([], [])
+            sentence = Tagged([], [])
             continue
         found = _token(text, layout, f"{path}, line {line.number}")
         if found is not None:
-            sentence.strings.append(_without_prefix(found[0]) if read.language_prefix else found[0])
-            sentence.labels.append(found[1])
-    if sentence.strings:
+            sentence.words.append(_without_prefix(found[0]) if read.language_prefix else found[0])
+            sentence.tags.append(found[1])
+    if sentence.words:
         yield sentence
 
 

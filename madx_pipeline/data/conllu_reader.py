@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from madx_pipeline.data.examples import Example
+from madx_pipeline.data.examples import Tagged
 from madx_pipeline.data.formats import ConlluFormat
 from madx_pipeline.data.text import whole_lines
 from madx_pipeline.errors import JobError
@@ -49,7 +49,7 @@ class _CheckedLines:
             )
 
 
-def read_conllu(path: Path, read: ConlluFormat) -> Iterator[Example]:
+def read_conllu(path: Path, read: ConlluFormat) -> Iterator[Tagged]:
     """The sentences of a CoNLL-U file.
 
     Raises:
@@ -64,7 +64,7 @@ def read_conllu(path: Path, read: ConlluFormat) -> Iterator[Example]:
             if words:
                 labels = [token[read.label] for token in words]
                 _check_labels(labels, read.label, path, lines.number)
-                yield Example([token["form"] for token in words], labels)
+                yield Tagged([token["form"] for token in words], labels)
     except conllu.exceptions.ParseException as error:
         raise JobError(
             f"{path}: the sentence that ends at line {lines.number} is not CoNLL-U: {error}.",

@@ -1,39 +1,247 @@
-"""An example as the readers hand it on, whatever the format: strings, and the label of each.
+"""Labelled examples, one class a form: what is read from outside, and what is written to `<split>.jsonl`.
 
-A tagged sentence has its words and a label each; a classified text is one string with one label. So
-mapping and checking labels is written once.
+A form says which of its strings are text (to be normalised, counted, compared), what its labels are (to be
+mapped by name and checked), and how it looks as a line of JSON. So reading, cleaning and checking are written
+once for all forms (`task_split.py`), and a form is all that a new type of task adds here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
-from madx_pipeline.data.formats import ColumnsFormat, ConlluFormat, ReadOptions
+from madx_pipeline.errors import JobError
+from madx_pipeline.records import Json
 
-
-class Example(NamedTuple):
-    """Strings and their labels, of the same length (1 for a classified text)."""
-
-    strings: list[str]
-    labels: list[str]
+Normal = Callable[[str], str]
+"""Brings a string into the one Unicode form of all text (NFC)."""
 
 
-def read_file(path: Path, read: ReadOptions) -> Iterator[Example]:
-    """The examples of a labelled file, in its order.
+class Example(ABC):
+    """One labelled example."""
 
-    Raises:
-        JobError: If the file is not laid out as `read` says, with the line.
+    @property
+    @abstractmethod
+    def strings(self) -> list[str]:
+        """Its texts; examples with equal ones are the same but for their labels."""
+
+    @property
+    @abstractmethod
+    def labels(self) -> list[str]:
+        """Its labels; a form that is answered with text has none."""
+
+    @abstractmethod
+    def cleaned(self, normal: Normal, labels: Sequence[str]) -> Self:
+        """The same with normal strings and other labels (as many as there are)."""
+
+    @abstractmethod
+    def row(self) -> dict[str, Json]:
+        """What is written of it."""
+
+    @property
+    def has_content(self) -> bool:
+        """Whether there is anything to predict from: none of its texts is blank."""
+        return all(text.strip() for text in self.strings)
+
+
+@dataclass(frozen=True)
+class Tagged(Example):
+    """A sentence in words, with a label each."""
+
+    words: list[str]
+    tags: list[str]
+
+    @property
+    def strings(self) -> list[str]:
+        """The words."""
+        return self.words
+
+    @property
+    def labels(self) -> list[str]:
+        """The label of each word."""
+        return self.tags
+
+    @property
+    def has_content(self) -> bool:
+        """Whether one of the words is not blank: invisible words do occur in real sentences."""
+        return any(word.strip() for word in self.words)
+
+    def cleaned(self, normal: Normal, labels: Sequence[str]) -> Self:
+        """The sentence with normal words and other labels."""
+        return type(self)([normal(word) for word in self.words], list(labels))
+
+    def row(self) -> dict[str, Json]:
+        """`words` and `labels`."""
+        return {"words": self.words, "labels": self.tags}
+
+
+@dataclass(frozen=True)
+class Text(Example):
+    """A text with one label."""
+
+    text: str
+    label: str
+
+    @property
+    def strings(self) -> list[str]:
+        """The text."""
+        return [self.text]
+
+    @property
+    def labels(self) -> list[str]:
+        """Its label."""
+        return [self.label]
+
+    def cleaned(self, normal: Normal, labels: Sequence[str]) -> Self:
+        """The text in its normal form, with another label."""
+        return type(self)(normal(self.text), labels[0])
+
+    def row(self) -> dict[str, Json]:
+        """`text` and `label`."""
+        return {"text": self.text, "label": self.label}
+
+
+@dataclass(frozen=True)
+class Pair(Example):
+    """Two texts with one label that says how the second stands to the first (premise and hypothesis)."""
+
+    text: str
+    second: str
+    label: str
+
+    @property
+    def strings(self) -> list[str]:
+        """Both texts."""
+        return [self.text, self.second]
+
+    @property
+    def labels(self) -> list[str]:
+        """The label."""
+        return [self.label]
+
+    def cleaned(self, normal: Normal, labels: Sequence[str]) -> Self:
+        """The texts in their normal form, with another label."""
+        return type(self)(normal(self.text), normal(self.second), labels[0])
+
+    def row(self) -> dict[str, Json]:
+        """`text`, `text_pair` and `label`."""
+        return {"text": self.text, "text_pair": self.second, "label": self.label}
+
+
+@dataclass(frozen=True)
+class Choice(Example):
+    """A premise, what is asked about it, and possible answers of which one is right.
+
+    Attributes:
+        premise: What is known.
+        question: What is asked, in words.
+        choices: The possible answers.
+        label: Which is right: `choice1`, `choice2`, ... counted in their order.
     """
-    if isinstance(read, ConlluFormat):
-        from madx_pipeline.data.conllu_reader import read_conllu
 
-        return read_conllu(path, read)
-    if isinstance(read, ColumnsFormat):
-        from madx_pipeline.data.columns import read_columns
+    premise: str
+    question: str
+    choices: list[str]
+    label: str
 
-        return read_columns(path, read)
-    from madx_pipeline.data.table import read_table
+    @property
+    def strings(self) -> list[str]:
+        """The premise, the question and the choices."""
+        return [self.premise, self.question, *self.choices]
 
-    return read_table(path, read)
+    @property
+    def labels(self) -> list[str]:
+        """Which choice is right."""
+        return [self.label]
+
+    def cleaned(self, normal: Normal, labels: Sequence[str]) -> Self:
+        """The same with normal texts, and the right choice under another name.
+
+        Raises:
+            JobError: If that is none of the choices.
+        """
+        names = choice_names(len(self.choices))
+        if labels[0] not in names:
+            message = f'the right choice is "{labels[0]}"; possible: {", ".join(names)} ("{self.premise[:40]}").'
+            raise JobError(message, "Hidden answers of a test set cannot be scored: take a split that has them.")
+        choices = [normal(choice) for choice in self.choices]
+        return type(self)(normal(self.premise), normal(self.question), choices, labels[0])
+
+    def row(self) -> dict[str, Json]:
+        """`premise`, `question`, `choices` and `label`."""
+        return {"premise": self.premise, "question": self.question, "choices": self.choices, "label": self.label}
+
+
+def choice_names(count: int) -> list[str]:
+    """What the choices of an example are called, in their order."""
+    return [f"choice{number}" for number in range(1, count + 1)]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A part of a context that answers a question: its text, and the character at which it starts."""
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True)
+class Question(Example):
+    """A question, the text in which its answer is, and the answers that count as right.
+
+    Attributes:
+        number: The data set's id of the question.
+        question: The question.
+        context: The text.
+        answers: Right answers, the first of which is learnt.
+        language: BCP 47 code: answers are compared as it is usual for their language.
+    """
+
+    number: str
+    question: str
+    context: str
+    answers: tuple[Answer, ...]
+    language: str = ""
+
+    @property
+    def strings(self) -> list[str]:
+        """The question and the text."""
+        return [self.question, self.context]
+
+    @property
+    def labels(self) -> list[str]:
+        """None: the answer is a piece of text."""
+        return []
+
+    @property
+    def has_content(self) -> bool:
+        """Whether there is an answer: questions without one (SQuAD 2.0) are dropped."""
+        return bool(self.answers) and super().has_content
+
+    def cleaned(self, normal: Normal, labels: Sequence[str]) -> Self:
+        """The same in normal form; answers are found again where they have moved to.
+
+        Raises:
+            JobError: If an answer is not in the text.
+        """
+        context = normal(self.context)
+        answers = tuple(self._found(answer, context, normal) for answer in self.answers)
+        return replace(self, question=normal(self.question), context=context, answers=answers)
+
+    def _found(self, answer: Answer, context: str, normal: Normal) -> Answer:
+        """The occurrence of an answer that is nearest to where it should be."""
+        text, start = normal(answer.text), len(normal(self.context[: answer.start]))
+        if not text or text not in context:
+            raise JobError(f'question {self.number}: the answer "{text[:60]}" is not in its text.', "Correct the file.")
+        if context.startswith(text, start):
+            return Answer(text, start)
+        places = (place for place in range(len(context)) if context.startswith(text, place))
+        return Answer(text, min(places, key=lambda place: abs(place - start)))
+
+    def row(self) -> dict[str, Json]:
+        """`id`, `question`, `context`, `answers` (each `text` and `start`) and `language`."""
+        answers = [{"text": answer.text, "start": answer.start} for answer in self.answers]
+        asked = {"id": self.number, "question": self.question, "context": self.context}
+        return {**asked, "answers": answers, "language": self.language}

@@ -8,13 +8,13 @@ login node) is found again without a network, and an interrupted download goes o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from madx_pipeline.data.examples import Example, read_file
-from madx_pipeline.data.formats import ReadOptions
-from madx_pipeline.data.sources import HubTable
+from madx_pipeline.data.examples import Example
+from madx_pipeline.data.reading import example_of, read_file
+from madx_pipeline.data.sources import HubTable, TaskSource
 from madx_pipeline.errors import JobError
 from madx_pipeline.records import Json
 
@@ -63,17 +63,26 @@ def hub_rows(table: HubTable, split: str) -> Iterator[dict[str, Json]]:
         yield {ours: _named(row[theirs], names[ours]) for ours, theirs in columns.items()}
 
 
-def hub_examples(table: HubTable, split: str, read: ReadOptions | None) -> Iterator[Example]:
-    """The labelled examples of a split: from parquet, or from text files laid out as `read` says."""
-    if read is not None:
+def hub_examples(table: HubTable, split: str, source: TaskSource) -> Iterator[Example]:
+    """The labelled examples of a split: from parquet, or from text files.
+
+    Args:
+        table: The files.
+        split: Our name of the split.
+        source: How text files are laid out (`read`, None for parquet), names of labels that are mere numbers in
+            the data (`labels`, `{"0": entailment}`), and kinds of questions in words.
+
+    Raises:
+        JobError: If the files cannot be had, have other columns, or number their labels without a name for each.
+    """
+    if source.read is not None:
         for path in hub_files(table, split):
-            yield from read_file(path, read)
+            yield from read_file(path, source.read, source.questions)
         return
     for row in hub_rows(table, split):
-        example = Example(row["words"], row["labels"]) if "words" in row else Example([row["text"]], [row["label"]])
-        if not all(isinstance(label, str) for label in example.labels):
-            raise JobError(f"{table.repository}: labels are numbers without names.", "Bring files with names instead.")
-        yield example
+        for column in {"label", "labels"} & row.keys():
+            row[column] = _as_names(row[column], source.labels or {}, table)
+        yield example_of(row, source.questions)
 
 
 def _unreachable(table: HubTable, pattern: str, cause: str) -> JobError:
@@ -100,6 +109,14 @@ def _class_names(feature: Any) -> list[str] | None:
     inner = getattr(feature, "feature", feature)
     names = getattr(inner, "names", None)
     return list(names) if names is not None else None
+
+
+def _as_names(value: Json, names: Mapping[str, str], table: HubTable) -> Json:
+    """Labels as text; a number stays one only if it has a name."""
+    labels = value if isinstance(value, list) else [value]
+    if any(not isinstance(label, str) and str(label) not in names for label in labels):
+        raise JobError(f"{table.repository}: labels are numbers without names.", "Bring files with names instead.")
+    return [str(label) for label in labels] if isinstance(value, list) else str(value)
 
 
 def _named(value: Json, names: list[str] | None) -> Json:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
-from madx_pipeline.data.examples import Example, read_file
+from madx_pipeline.data.examples import Example, Question
 from madx_pipeline.data.hub import hub_examples
+from madx_pipeline.data.reading import example_of, read_file
 from madx_pipeline.data.sources import Split, TaskSource
 from madx_pipeline.data.text import check_unchanged
 from madx_pipeline.errors import JobError
@@ -34,12 +35,21 @@ def labelled(
     Raises:
         JobError: If they cannot be read.
     """
+    found = _labelled(source, split, locations, world_seed)
+    if source.answers_in is None:
+        return found
+    return (replace(example, language=source.answers_in) for example in found if isinstance(example, Question))
+
+
+def _labelled(
+    source: TaskSource, split: Split, locations: Mapping[str, str], world_seed: int | None
+) -> Iterator[Example]:
     if source.files is not None and source.read is not None:
         path = Path(locations[split])
         check_unchanged(path, source.files[split])
-        return read_file(path, source.read)
+        return read_file(path, source.read, source.questions)
     if source.hub is not None:
-        return hub_examples(source.hub, split, source.read)
+        return hub_examples(source.hub, split, source)
     return _miniature(source, split, world_seed)
 
 
@@ -61,7 +71,4 @@ def _miniature(source: TaskSource, split: Split, world_seed: int | None) -> Iter
     from madx_pipeline.miniature.world import World
 
     for row in World(world_seed).labelled(str(source.miniature), str(source.language), split):
-        if source.task_type == "tagging":
-            yield Example(cast(list[str], row["words"]), cast(list[str], row["labels"]))
-        else:
-            yield Example([cast(str, row["text"])], [cast(str, row["label"])])
+        yield example_of(row)

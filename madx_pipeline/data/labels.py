@@ -13,6 +13,8 @@ from madx_pipeline.data.sources import LabelScheme
 from madx_pipeline.errors import JobError, Problem, nearest
 
 OUTSIDE = "O"
+SPAN = ("start", "end")
+"""What is predicted of an answer that is a piece of text: its borders."""
 _LEFT_OVER = "X"
 """What Universal Dependencies calls words of no other part of speech."""
 
@@ -28,7 +30,7 @@ def check_scheme(labels: Iterable[str], scheme: LabelScheme, where: str) -> None
     Raises:
         JobError: If a label of an IOB2 task is neither `O` nor `B-` or `I-` with an entity type.
     """
-    if scheme == "plain":
+    if scheme != "iob2":
         return
     for label in labels:
         if label != OUTSIDE and (label[:2] not in ("B-", "I-") or len(label) < 3):
@@ -60,7 +62,7 @@ def check_begins(counts: Counter[str], where: str) -> None:
 
 def mapped(labels: Sequence[str], scheme: LabelScheme, names: Mapping[str, str]) -> list[str]:
     """The labels under the recipe's names; in IOB2 the map is one of entity types."""
-    if scheme == "plain":
+    if scheme != "iob2":
         return [names.get(label, label) for label in labels]
     return [_mapped_tag(label, names) for label in labels]
 
@@ -73,8 +75,10 @@ def _mapped_tag(label: str, names: Mapping[str, str]) -> str:
 def canonical(labels: Iterable[str], scheme: LabelScheme) -> list[str]:
     """The labels a task has, given those that occur, in an order that depends on nothing else.
 
-    For IOB2, `O` first, then `B-` and `I-` of every entity type, whether or not both occur.
+    For spans, the two borders. For IOB2, `O` first, then `B-` and `I-` of every entity type, whether or not both occur.
     """
+    if scheme == "span":
+        return list(SPAN)
     if scheme == "plain":
         return sorted(set(labels))
     types = sorted({entity_type(label) for label in labels} - {OUTSIDE})

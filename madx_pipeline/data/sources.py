@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict
 from madx_pipeline.data.formats import ReadOptions
 from madx_pipeline.records import Json
 
-TaskType = Literal["tagging", "classification"]
-LabelScheme = Literal["iob2", "plain"]
-Metric = Literal["span_f1", "accuracy", "macro_f1"]
+TaskType = Literal["tagging", "classification", "multiple_choice", "question_answering"]
+MiniatureTaskName = Literal["ner", "pos", "topics", "pairs", "choice", "questions"]
+LabelScheme = Literal["iob2", "plain", "span"]
+Metric = Literal["span_f1", "accuracy", "macro_f1", "answer_f1"]
 Split = Literal["train", "validation", "test"]
 
 
@@ -80,6 +81,8 @@ class TaskSource(Source):
         splits: Splits of the built-in world that are made.
         language: What the material calls the language (miniature).
         labels: Their label to ours. For `iob2`, entity types.
+        questions: What the data says for a kind of question to the question in words.
+        answers_in: Language in which answers are compared; only for questions.
     """
 
     card: str
@@ -89,7 +92,9 @@ class TaskSource(Source):
     files: dict[Split, str] | None = None
     read: ReadOptions | None = None
     hub: HubTable | None = None
-    miniature: Literal["ner", "pos", "topics"] | None = None
+    miniature: MiniatureTaskName | None = None
     splits: tuple[Split, ...] | None = None
     language: str | None = None
     labels: dict[str, str] | None = None
+    questions: dict[str, str] | None = None
+    answers_in: str | None = None

@@ -1,4 +1,4 @@
-"""Labelled texts from tables: TSV, CSV and JSON lines, with or without a header, with or without quoting.
+"""Labelled examples from tables: TSV, CSV and JSON lines, with or without a header, with or without quoting.
 
 Whether quotes are marks or text cannot be told from a file: in a TSV without quoting, a single `"` at the
 beginning of a cell would swallow rows. So it is an option, and a reader that stumbles says so. In a TSV a row
@@ -12,8 +12,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from madx_pipeline.data.examples import Example
-from madx_pipeline.data.formats import TableFormat
+from madx_pipeline.data.formats import RowsFormat, columns_of
 from madx_pipeline.data.text import whole_lines
 from madx_pipeline.errors import JobError, suggestion
 from madx_pipeline.records import Json
@@ -21,18 +20,18 @@ from madx_pipeline.records import Json
 _SEPARATOR_OF_NAME = {".tsv": "tab", ".txt": "tab", ".csv": "comma", ".jsonl": "jsonl", ".json": "jsonl"}
 
 
-def read_table(path: Path, read: TableFormat) -> Iterator[Example]:
-    """The rows of a table, each a text and its label.
+def read_table(path: Path, read: RowsFormat) -> Iterator[dict[str, str]]:
+    """The rows of a table, under our names of the columns.
 
     Raises:
         JobError: If a column or cell is missing, or the quoting is not as `read` says.
     """
     separator = read.separator if read.separator != "auto" else _separator_by_name(path)
     rows = _json_rows(path, read) if separator == "jsonl" else _cell_rows(path, read, separator)
-    for where, text, label in rows:
-        if not label.strip():
+    for where, row in rows:
+        if not row["label"].strip():
             raise JobError(f"{where}: an empty label.", "Give the row a label, or take it out.")
-        yield Example([text], [label.strip()])
+        yield {**row, "label": row["label"].strip()}
 
 
 def _separator_by_name(path: Path) -> str:
@@ -46,24 +45,27 @@ def _separator_by_name(path: Path) -> str:
     return found
 
 
-def _cell_rows(path: Path, read: TableFormat, separator: str) -> Iterator[tuple[str, str, str]]:
-    """Place, text and label of each row of a TSV or CSV file."""
+def _cell_rows(path: Path, read: RowsFormat, separator: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Place and cells, under our names, of each row of a TSV or CSV file."""
     width: int | None = None
-    text = label = 0
+    places: dict[str, int] = {}
+    wanted: dict[int, str] = {}
     for where, row in _rows(path, read, separator):
         if not row:
             continue
         if width is None:
             width = len(row)
-            text, label = (_column(column, row, read, path) for column in (read.text, read.label))
+            places = {ours: _column(theirs, row, read, path) for ours, theirs in columns_of(read).items()}
+            wanted = {_column(column, row, read, path): value for column, value in (read.only or {}).items()}
             if read.header:
                 continue
         if len(row) != width:
             raise JobError(f"{where}: {len(row)} columns, where {width} are expected.", _quoting_hint(read))
-        yield where, row[text], row[label]
+        if all(row[place] == value for place, value in wanted.items()):
+            yield where, {ours: row[place] for ours, place in places.items()}
 
 
-def _rows(path: Path, read: TableFormat, separator: str) -> Iterator[tuple[str, list[str]]]:
+def _rows(path: Path, read: RowsFormat, separator: str) -> Iterator[tuple[str, list[str]]]:
     """Place and cells of each row; a blank line is a row without cells."""
     rows = csv.reader(
         (line.text for line in whole_lines(path)),
@@ -83,7 +85,7 @@ def _rows(path: Path, read: TableFormat, separator: str) -> Iterator[tuple[str, 
         raise JobError(f"{path}, line {rows.line_num}: {error}.", _quoting_hint(read)) from error
 
 
-def _column(column: str | int, first_row: list[str], read: TableFormat, path: Path) -> int:
+def _column(column: str | int, first_row: list[str], read: RowsFormat, path: Path) -> int:
     """Place of a column in a row, counted from 0."""
     if isinstance(column, int):
         if column > len(first_row):
@@ -102,14 +104,14 @@ def _column(column: str | int, first_row: list[str], read: TableFormat, path: Pa
     return first_row.index(column)
 
 
-def _quoting_hint(read: TableFormat) -> str:
+def _quoting_hint(read: RowsFormat) -> str:
     if read.quoting:
         return 'If quotes (") are part of the text and not marks around it, say in the task: read: {quoting: false}.'
     return 'If cells are in quotes ("), say in the task: read: {quoting: true}.'
 
 
-def _json_rows(path: Path, read: TableFormat) -> Iterator[tuple[str, str, str]]:
-    """Place, text and label of each row of a JSON lines file."""
+def _json_rows(path: Path, read: RowsFormat) -> Iterator[tuple[str, dict[str, str]]]:
+    """Place and values, under our names, of each row of a JSON lines file."""
     for line in whole_lines(path):
         if not line.text.strip():
             continue
@@ -120,7 +122,8 @@ def _json_rows(path: Path, read: TableFormat) -> Iterator[tuple[str, str, str]]:
             raise JobError(f"{where}: not JSON ({error}).", "In JSON lines, each line is one object.") from error
         if not isinstance(row, dict):
             raise JobError(f"{where}: not an object with keys.", "In JSON lines, each line is one object.")
-        yield where, _value(row, read.text, where), _value(row, read.label, where)
+        if all(_value(row, column, where) == value for column, value in (read.only or {}).items()):
+            yield where, {ours: _value(row, theirs, where) for ours, theirs in columns_of(read).items()}
 
 
 def _value(row: dict[str, Json], key: str | int, where: str) -> str:

@@ -71,13 +71,10 @@ class TaskSplit:
             **{name: self.counts[name] for name in ("empty", "normalised", "orphans", "mapped")},
         }
 
-    def write(self, path: Path, source: TaskSource) -> None:
-        """Writes JSON lines: `words` and `labels`, or `text` and `label`."""
+    def write(self, path: Path) -> None:
+        """Writes a JSON line for each example."""
         with path.open("w", encoding="utf-8", newline="\n") as file:
-            for strings, labels in self.examples:
-                tagged = {"words": strings, "labels": labels}
-                row = tagged if source.task_type == "tagging" else {"text": strings[0], "label": labels[0]}
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.writelines(json.dumps(example.row(), ensure_ascii=False) + "\n" for example in self.examples)
 
     def batches(self) -> Iterator[list[Example]]:
         """The examples, some at a time."""
@@ -85,9 +82,8 @@ class TaskSplit:
             yield self.examples[start : start + BATCH_LINES]
 
     def _has_content(self, example: Example) -> bool:
-        there = any(string.strip() for string in example.strings)
-        self.counts["empty"] += not there
-        return there
+        self.counts["empty"] += not example.has_content
+        return example.has_content
 
     def _add(self, example: Example, source: TaskSource, where: str) -> None:
         check_scheme(example.labels, source.label_scheme, where)
@@ -97,7 +93,7 @@ class TaskSplit:
         self.counts["mapped"] += sum(ours != theirs for ours, theirs in zip(labels, example.labels, strict=True))
         self.tags.update(example.labels)
         self.labels.update(labels)
-        self.examples.append(Example([nfc(string, self.counts) for string in example.strings], labels))
+        self.examples.append(example.cleaned(lambda string: nfc(string, self.counts), labels))
 
 
 def _evenly(examples: list[Example], most: int | None) -> list[Example]:

@@ -37,6 +37,20 @@ class Voice:
             said += [self._word(sentence.conjunction), *self._clause(sentence.clauses[1])]
         return [*said, Token(".", "PUNCT")]
 
+    def phrase(self, phrase: Phrase) -> list[Token]:
+        """The words of a part of a clause."""
+        return self._phrase(phrase)
+
+    def asked(self, clause: Clause, place: bool) -> list[Token]:
+        """A question for the subject of a clause, or for its place.
+
+        No language has words for who and where: a pronoun asks for the subject, the bare adposition for the place.
+        """
+        known = [*self._verb(clause), *self._complement(clause)]
+        if place and clause.place is not None:
+            return [*self._phrase(clause.subject), *known, self._word(clause.place[0])]
+        return [self._word("pronoun.0"), *known]
+
     def _word(self, concept: str, *affixes: str) -> Token:
         ending = "".join(self.lexicon[affix] for affix in affixes)
         return Token(self.lexicon[concept] + ending, parts_of_speech()[concept])

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from madx_pipeline.errors import InputError, suggestion
+from madx_pipeline.miniature import relations
 from madx_pipeline.miniature.clauses import Author, NounPhrase, Sentence
 from madx_pipeline.miniature.languages import LANGUAGES, TASKS
 from madx_pipeline.miniature.lexicon import TOPICS, lexicons
@@ -36,8 +37,11 @@ DOCUMENT = 3
 CODE_SWITCHED_SHARE = 0.3
 """Code-switched sentences for the base model, as a share of the unlabelled sentences it sees."""
 
+_RELATIONS = {"pairs": relations.pairs, "choice": relations.choice}
+"""Tasks on two sentences, of which one is drawn."""
+
 Example = dict[str, Any]
-"""`{"words": [...], "labels": [...]}` for tagging, `{"text": ..., "label": ...}` for topics."""
+"""A row of a task: `{"words": [...], "labels": [...]}` for tagging, `{"text": ..., "label": ...}` for topics, ..."""
 
 
 class World:
@@ -82,14 +86,22 @@ class World:
     def labelled(self, task: str, language: str, split: str) -> Iterator[Example]:
         """Labelled data; the same sentences in every language, and the same for `ner` and `pos`.
 
-        `topics` leaves out sentences that say nothing about their topic.
+        `topics`, `pairs` and `choice` leave out sentences that say nothing about their topic.
 
         Raises:
             InputError: If there is no such task, language or split.
         """
         _known(task, TASKS, "task")
         voice = self._voices[_known(language, LANGUAGES, "language")]
-        for sentence in self._sentences[_known(split, SPLITS, "split")]:
+        sentences = self._sentences[_known(split, SPLITS, "split")]
+        if task == "questions":
+            yield from relations.questions(sentences, voice)
+            return
+        if task in _RELATIONS:
+            telling = [sentence for sentence in sentences if _shows_topic(sentence)]
+            yield from _RELATIONS[task](telling, voice, random.Random(f"{self.seed}/{task}/{split}"))
+            return
+        for sentence in sentences:
             if task != "topics" or _shows_topic(sentence):
                 yield _example(task, sentence, voice.say(sentence))
 

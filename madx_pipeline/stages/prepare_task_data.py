@@ -48,7 +48,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     splits = _read(source, inputs, params)
     labels = _labels(splits, source, inputs)
     for name, split in splits.items():
-        split.write(out.path / f"{name}.jsonl", source)
+        split.write(out.path / f"{name}.jsonl")
     origin = "; ".join(dict.fromkeys(place(source, split, inputs.locations) for split in splits_of(source)))
     revision = f", revision {source.hub.revision[:12]}" if source.hub is not None else ""
     out.describe(
@@ -132,9 +132,12 @@ def _measured(splits: Mapping[Split, TaskSplit], source: TaskSource, inputs: Inp
     measure = Measure(tokens.unknown)
     for split in splits.values():
         for examples in split.batches():
-            sentences = [example.strings for example in examples]
-            texts = [" ".join(strings) for strings in sentences]
-            measure.add(texts, tokens.of_words(sentences) if source.task_type == "tagging" else tokens.of_texts(texts))
+            strings = [example.strings for example in examples]
+            if source.task_type == "tagging":
+                measure.add([" ".join(words) for words in strings], tokens.of_words(strings))
+            else:
+                texts = [text for some in strings for text in some]
+                measure.add(texts, tokens.of_texts(texts))
     found = measure.facts()
     if source.task_type == "tagging":
         words = sum(len(example.strings) for split in splits.values() for example in split.examples)

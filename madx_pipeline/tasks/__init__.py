@@ -1,7 +1,7 @@
 """Task types: how labelled examples become model inputs, and how outputs become labels and scores.
 
 A task (`ner`, `pos`, `topics`) is data; a task *type* is code, and the names are a closed table. A new
-type (pairs, multiple choice, question answering) is one module with the methods of `TaskType` and one
+type is one module with the methods of `TaskType` and one
 line in `_MODULES`; the stages that train and evaluate do not change.
 
 Labels travel by name everywhere. Ids exist only between `encode` and `decode`, and always come from the
@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from madx_pipeline.errors import JobError, suggestion
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 Example = Mapping[str, Any]
-"""One labelled example, a line of `<split>.jsonl`: `{"words", "labels"}` or `{"text", "label"}`."""
+"""One labelled example, a line of `<split>.jsonl`: `{"words", "labels"}`, `{"text", "label"}`, ..."""
 
 Prediction = Any
 """What is predicted for one example, as names: a list of labels (a tag per word) or one label."""
@@ -42,12 +44,39 @@ class Row:
         positions: Where in `input_ids` something is predicted: the first piece of each word of the
             window, or the first token of a text; shape (predictions,).
         targets: The true label id at each position; shape (predictions,).
+        types: Which text a token belongs to (`token_type_ids`), shape (length,); empty where the model is not told.
+        choices: The sequences of a row that is several of them; `input_ids` are then all of theirs.
+        offset: Pieces of the text that come before those of a window.
     """
 
     example: int
     input_ids: tuple[int, ...]
     positions: tuple[int, ...]
     targets: tuple[int, ...]
+    types: tuple[int, ...] = ()
+    choices: tuple[Row, ...] = ()
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text that answers are pieces of.
+
+    Attributes:
+        text: The text.
+        starts: The first character of each piece; shape (pieces,).
+        ends: The character after the last of each piece; shape (pieces,).
+    """
+
+    text: str
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+    def text_of(self, first: int, last: int) -> str:
+        """The characters from one piece to another, without spaces around them."""
+        if first >= len(self.starts):
+            return ""
+        return self.text[self.starts[first] : self.ends[last]].strip()
 
 
 @dataclass(frozen=True)
@@ -58,11 +87,13 @@ class Encoded:
         rows: In the order of the examples.
         examples: How many examples there were; one without words has no row.
         counts: What had to be done to fit (windows, shortened words, truncated texts, ...), by name.
+        passages: The text of each example, where answers are pieces of it.
     """
 
     rows: tuple[Row, ...]
     examples: int
     counts: dict[str, int]
+    passages: tuple[Passage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +119,9 @@ class TaskType(Protocol):
 
     def labels(self, example: Example) -> Sequence[str]:
         """The true labels of an example, one for each thing that is predicted."""
+
+    def parts(self, example: Example) -> Sequence[str]:
+        """Keys of an example that could be lost on the way unnoticed; none where there is but one input."""
 
     def gold(self, example: Example) -> Prediction:
         """The truth, in the form of a prediction."""
@@ -119,7 +153,12 @@ class TaskType(Protocol):
         """The metrics of this type of task under a label scheme (`iob2` or `plain`)."""
 
 
-_MODULES = {"tagging": "Tagging", "classification": "Classification"}
+_MODULES = {
+    "tagging": "Tagging",
+    "classification": "Classification",
+    "multiple_choice": "MultipleChoice",
+    "question_answering": "QuestionAnswering",
+}
 
 TASK_TYPES = tuple(_MODULES)
 """The task types there are."""

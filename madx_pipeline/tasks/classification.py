@@ -1,7 +1,7 @@
-"""Classification of a single text: one label per text (topics, sentiment).
+"""Classification: one label per text (topics, sentiment) or per pair of texts (inference, paraphrase).
 
-A classifier sees one window. A text that is longer is truncated at the end, as everybody does, and the
-number of texts this happened to is reported: a topic may well stand in the part that was cut.
+A classifier sees one window. A text that is longer is truncated at the end, as everybody does; of a pair the
+longer text is. How often this happened is reported: what decides may well stand in the part that was cut.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from madx_pipeline.tasks import Encoded, Example, Prediction, Row, Score
-from madx_pipeline.tasks.batches import Frame, pad, text_pieces
+from madx_pipeline.tasks.batches import Frame, text_pieces
+from madx_pipeline.tasks.pairs import PairFrame, fitted, pad_pairs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 class Classification:
-    """One label per text."""
+    """One label per text or pair of texts."""
 
     name = "classification"
 
@@ -30,6 +31,10 @@ class Classification:
     def labels(self, example: Example) -> Sequence[str]:
         """The text's label, as a list of one."""
         return [example["label"]]
+
+    def parts(self, example: Example) -> Sequence[str]:
+        """Both texts of a pair."""
+        return ("text", "text_pair") if "text_pair" in example else ()
 
     def gold(self, example: Example) -> Prediction:
         """The text's label."""
@@ -46,14 +51,16 @@ class Classification:
         label2id: Mapping[str, int],
         max_length: int,
     ) -> Encoded:
-        """One row of at most `max_length` tokens per text.
+        """One row of at most `max_length` tokens per text or pair.
 
         Args:
-            examples: `{"text": ..., "label": ...}`.
+            examples: `{"text": ..., "label": ...}`, all of them with a `text_pair` or none.
             tokenizer: The base model's.
             label2id: Label map of the prediction head.
             max_length: Tokens per row, special tokens included; what does not fit is cut and counted.
         """
+        if examples and "text_pair" in examples[0]:
+            return _pairs(examples, tokenizer, label2id, max_length)
         frame = Frame.of(tokenizer)
         room = frame.room(max_length)
         found = [text_pieces(example["text"], tokenizer)["input_ids"] for example in examples]
@@ -70,7 +77,7 @@ class Classification:
 
     def collate(self, rows: Sequence[Row], pad_id: int) -> dict[str, torch.Tensor]:
         """A padded batch; `labels` are (batch,)."""
-        return {**pad(rows, pad_id), "labels": torch.tensor([row.targets[0] for row in rows])}
+        return {**pad_pairs(rows, pad_id), "labels": torch.tensor([row.targets[0] for row in rows])}
 
     def read(self, logits: torch.Tensor, rows: Sequence[Row]) -> list[tuple[int, ...]]:
         """The best label id of each row; `logits` are (batch, labels)."""
@@ -87,3 +94,20 @@ class Classification:
         from madx_pipeline.tasks import metrics
 
         return metrics.labels(gold, predicted)
+
+
+def _pairs(
+    examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, label2id: Mapping[str, int], max_length: int
+) -> Encoded:
+    """One row per pair, the special tokens of the tokenizer between its texts."""
+    frame = PairFrame.of(tokenizer)
+    room = frame.room(max_length)
+    rows: list[Row] = []
+    counts = dict.fromkeys(("pairs_truncated", "texts_without_pieces"), 0)
+    for index, example in enumerate(examples):
+        one, other = (text_pieces(example[part], tokenizer)["input_ids"] for part in ("text", "text_pair"))
+        first, second = fitted(one, other, room)
+        rows.append(frame.row(index, first, second, (label2id[example["label"]],)))
+        counts["pairs_truncated"] += len(one) + len(other) > room
+        counts["texts_without_pieces"] += (not one) + (not other)
+    return Encoded(tuple(rows), len(examples), {"rows": len(rows), **counts})

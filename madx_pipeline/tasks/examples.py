@@ -11,6 +11,9 @@ from madx_pipeline.records import Artifact
 from madx_pipeline.stage import Workspace
 from madx_pipeline.tasks import Example, TaskType
 
+WHOLE_TEXT = "the whole text"
+"""What the majority label is called where an answer is a piece of text."""
+
 
 def read_examples(task_data: Artifact, split: str) -> list[Example]:
     """The examples of a split, in the order of its file.
@@ -42,8 +45,13 @@ def check_labels(kind: TaskType, examples: Sequence[Example], names: Sequence[st
 
 
 def majority_label(kind: TaskType, examples: Sequence[Example]) -> str:
-    """The most frequent label; of equally frequent ones the first by name."""
+    """The most frequent label; of equally frequent ones the first by name.
+
+    A question that is answered with a piece of text has no labels: what is always right in part is the whole text.
+    """
     counts = Counter(label for example in examples for label in kind.labels(example))
+    if not counts:
+        return WHOLE_TEXT
     return min(counts, key=lambda label: (-counts[label], label))
 
 

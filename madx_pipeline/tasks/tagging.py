@@ -44,6 +44,10 @@ class Tagging:
         """The label of each word."""
         return list(example["labels"])
 
+    def parts(self, example: Example) -> Sequence[str]:
+        """None: the words are all there is."""
+        return ()
+
     def gold(self, example: Example) -> Prediction:
         """The label of each word."""
         return list(example["labels"])

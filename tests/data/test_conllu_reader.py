@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from madx_pipeline.data.conllu_reader import read_conllu
-from madx_pipeline.data.examples import Example
+from madx_pipeline.data.examples import Tagged
 from madx_pipeline.data.formats import ConlluFormat
 from madx_pipeline.errors import JobError
 
@@ -18,7 +18,7 @@ def row(number: str, form: str, upos: str, xpos: str = "_") -> str:
     return "\t".join([number, form, "_", upos, xpos, "_", "_", "_", "_", "_"])
 
 
-def read(folder: Path, *lines: str, end: str = "\n", format: ConlluFormat = UPOS) -> list[Example]:
+def read(folder: Path, *lines: str, end: str = "\n", format: ConlluFormat = UPOS) -> list[Tagged]:
     path = folder / "file.conllu"
     path.write_bytes((end.join(lines) + end).encode())
     return list(read_conllu(path, format))
@@ -26,12 +26,12 @@ def read(folder: Path, *lines: str, end: str = "\n", format: ConlluFormat = UPOS
 
 def test_the_parts_of_a_range_are_words_and_the_range_is_not(tmp_path: Path) -> None:
     lines = [row("1", "La", "DET"), row("2-3", "zum", "_"), row("2", "zu", "ADP"), row("3", "dem", "DET"), ""]
-    assert read(tmp_path, *lines) == [Example(["La", "zu", "dem"], ["DET", "ADP", "DET"])]
+    assert read(tmp_path, *lines) == [Tagged(["La", "zu", "dem"], ["DET", "ADP", "DET"])]
 
 
 def test_an_empty_node_is_no_word(tmp_path: Path) -> None:
     lines = [row("1", "he", "PRON"), row("1.1", "reported", "VERB"), row("2", "left", "VERB"), ""]
-    assert read(tmp_path, *lines) == [Example(["he", "left"], ["PRON", "VERB"])]
+    assert read(tmp_path, *lines) == [Tagged(["he", "left"], ["PRON", "VERB"])]
 
 
 def test_spaces_inside_a_word_are_kept(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_spaces_inside_a_word_are_kept(tmp_path: Path) -> None:
 
 
 def test_two_spaces_inside_a_word_do_not_shift_the_columns(tmp_path: Path) -> None:
-    assert read(tmp_path, row("1", "a  b", "NOUN"), "") == [Example(["a b"], ["NOUN"])]
+    assert read(tmp_path, row("1", "a  b", "NOUN"), "") == [Tagged(["a b"], ["NOUN"])]
 
 
 def test_the_underscores_of_hebrew_parts_are_kept(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_comments_blank_lines_and_carriage_returns_do_no_harm(tmp_path: Path) ->
 
 def test_the_label_may_be_in_the_other_column(tmp_path: Path) -> None:
     other = ConlluFormat(format="conllu", label="xpos")
-    assert read(tmp_path, row("1", "a", "NOUN", "NN"), "", format=other) == [Example(["a"], ["NN"])]
+    assert read(tmp_path, row("1", "a", "NOUN", "NN"), "", format=other) == [Tagged(["a"], ["NN"])]
 
 
 def test_a_missing_column_is_named_by_line(tmp_path: Path) -> None:

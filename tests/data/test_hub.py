@@ -10,7 +10,7 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 
 from madx_pipeline.cards import corpus_card, task_material
 from madx_pipeline.data.card_models import HubSource, TaskChoice
-from madx_pipeline.data.examples import Example
+from madx_pipeline.data.examples import Answer, Choice, Pair, Question, Tagged, Text
 from madx_pipeline.data.hub import hub_examples, hub_files, hub_rows
 from madx_pipeline.data.labelled import labelled
 from madx_pipeline.data.raw_text import raw_text
@@ -107,8 +107,8 @@ def test_numbered_tags_of_wikiann_come_out_as_names(snapshot: Snapshot) -> None:
     rows = {"tokens": [["Juma", "yuko", "Dar"], ["na"]], "ner_tags": [[1, 0, 5], [0]]}
     Dataset.from_dict(rows, features=features).to_parquet(folder / "test-00000-of-00001.parquet")
     assert list(labelled(source, "test", {}, None)) == [
-        Example(["Juma", "yuko", "Dar"], ["B-PER", "O", "B-LOC"]),
-        Example(["na"], ["O"]),
+        Tagged(["Juma", "yuko", "Dar"], ["B-PER", "O", "B-LOC"]),
+        Tagged(["na"], ["O"]),
     ]
 
 
@@ -116,10 +116,11 @@ def test_numbers_without_names_are_refused(snapshot: Snapshot) -> None:
     table = HubTable(
         repository="a/b", revision="1" * 40, files={"test": "test.parquet"}, columns={"words": "w", "labels": "l"}
     )
+    source = task_source("wikiann", "sw").model_copy(update={"hub": table, "read": None})
     folder = pinned(table, snapshot)
     Dataset.from_dict({"w": [["a"]], "l": [[0]]}).to_parquet(folder / "test.parquet")
     with pytest.raises(JobError, match="a/b: labels are numbers without names"):
-        list(hub_examples(table, "test", None))
+        list(hub_examples(table, "test", source))
 
 
 def test_a_missing_column_is_named(snapshot: Snapshot) -> None:
@@ -137,6 +138,44 @@ def test_the_tables_of_sib200_are_read_as_its_own_release(snapshot: Snapshot) ->
     text = 'index_id\tcategory\ttext\n1\tsports\t"Alisema ""hapana"" sasa"\n2\thealth\tNULL\n'
     (folder / "test.tsv").write_text(text, encoding="utf-8")
     assert list(labelled(source, "test", {}, None)) == [
-        Example(['Alisema "hapana" sasa'], ["sports"]),
-        Example(["NULL"], ["health"]),
+        Text('Alisema "hapana" sasa', "sports"),
+        Text("NULL", "health"),
     ]
+
+
+def test_numbers_that_a_card_names_are_names(snapshot: Snapshot) -> None:
+    source = task_source("paws_x", "ja")
+    assert source.hub is not None
+    folder = pinned(source.hub, snapshot) / "ja"
+    folder.mkdir()
+    rows = {"id": [1], "sentence1": ["a b"], "sentence2": ["b a"], "label": [1]}
+    Dataset.from_dict(rows).to_parquet(folder / "test-00000-of-00001.parquet")
+    assert list(labelled(source, "test", {}, None)) == [Pair("a b", "b a", "1")]
+
+
+def test_choices_of_parquet_are_asked_in_words(snapshot: Snapshot) -> None:
+    source = task_source("xcopa", "qu")
+    assert source.hub is not None
+    folder = pinned(source.hub, snapshot) / "qu"
+    folder.mkdir()
+    rows = {"premise": ["p"], "choice1": ["a"], "choice2": ["b"], "question": ["cause"], "label": [0], "idx": [7]}
+    Dataset.from_dict(rows).to_parquet(folder / "test-00000-of-00001.parquet")
+    assert list(labelled(source, "test", {}, None)) == [Choice("p", "What was the cause?", ["a", "b"], "0")]
+
+
+def test_questions_of_parquet_come_with_their_answers_and_language(snapshot: Snapshot) -> None:
+    source = task_source("xquad", "ar")
+    assert source.hub is not None
+    folder = pinned(source.hub, snapshot) / "xquad.ar"
+    folder.mkdir()
+    features = Features(
+        {
+            "id": Value("string"),
+            "context": Value("string"),
+            "question": Value("string"),
+            "answers": {"text": List(Value("string")), "answer_start": List(Value("int32"))},
+        }
+    )
+    row = {"id": "7", "context": "a bc", "question": "q", "answers": {"text": ["bc"], "answer_start": [2]}}
+    Dataset.from_list([row], features=features).to_parquet(folder / "validation-00000-of-00001.parquet")
+    assert list(labelled(source, "test", {}, None)) == [Question("7", "q", "a bc", (Answer("bc", 2),), "ar")]

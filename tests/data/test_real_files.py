@@ -13,12 +13,24 @@ import pytest
 
 from madx_pipeline.cards import task_card
 from madx_pipeline.data.cleaning import cleaned
-from madx_pipeline.data.examples import Example, read_file
+from madx_pipeline.data.examples import Example
 from madx_pipeline.data.formats import TableFormat
 from madx_pipeline.data.labels import check_scheme, orphans
+from madx_pipeline.data.reading import read_file
 from madx_pipeline.data.text import TextFile
 
-CARD_OF = {"ud-pos-dep": "conllu", "ner": "conll", "topic": "sib200"}
+CARD_OF = {
+    "ud-pos-dep": "conllu",
+    "ner": "conll",
+    "topic": "sib200",
+    "nli": "americasnli",
+    "copa": "xcopa",
+    "qa": "xquad",
+}
+
+
+_LABELS: dict[str, list[str]] = {"copa": ["0", "1"], "qa": []}
+"""Of what the manifest lists no labels of."""
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +60,12 @@ def test_every_file_loads_with_the_counts_of_its_manifest(
     shared: Path, manifest: list[dict[str, Any]], kind: str
 ) -> None:
     entries = [entry for entry in manifest if entry["task"] == kind]
-    assert len(entries) == {"ud-pos-dep": 30, "ner": 30, "topic": 39}[kind]
+    assert len(entries) == {"ud-pos-dep": 30, "ner": 30, "topic": 39, "nli": 8, "copa": 24, "qa": 5}[kind]
     for entry in entries:
         examples = load(shared, entry["file"], CARD_OF[kind])
         assert len(examples) == entry["rows"], entry["file"]
-        assert set(tags(examples)) == set(entry.get("upos") or entry.get("tags") or entry["labels"]), entry["file"]
+        known = entry.get("upos") or entry.get("tags") or entry.get("labels") or _LABELS[kind]
+        assert set(tags(examples)) == set(known), entry["file"]
         words = entry.get("words", entry.get("tokens"))
         if words is not None:
             assert len(strings(examples)) == words, entry["file"]
@@ -132,3 +145,23 @@ def test_right_to_left_text_is_as_it_was_written(shared: Path) -> None:
 def test_yoruba_of_sib200_is_not_nfc(shared: Path) -> None:
     yoruba = strings(load(shared, "sib200/yor_Latn/test.tsv", "sib200"))
     assert not all(unicodedata.is_normalized("NFC", text) for text in yoruba)
+
+
+def test_xcopa_s_carriage_returns_are_no_part_of_a_text(shared: Path) -> None:
+    assert b"\r\n" in (shared / "data/xcopa/et/test.jsonl").read_bytes()
+    assert not any("\r" in text for text in strings(load(shared, "xcopa/et/test.jsonl", "xcopa")))
+
+
+def test_items_of_xcopa_are_not_in_the_order_of_other_languages(shared: Path) -> None:
+    asked = {}
+    for language in ("et", "qu", "th", "tr"):
+        examples = load(shared, f"xcopa/{language}/test.jsonl", "xcopa")
+        asked[language] = [(example.strings[1], *example.labels) for example in examples]
+    assert asked["qu"] == asked["et"]
+    assert asked["th"] != asked["et"] != asked["tr"]
+
+
+def test_the_quotation_mark_of_americasnli_swallows_nothing(shared: Path) -> None:
+    examples = load(shared, "americasnli/nah/test.tsv", "americasnli")
+    assert len(examples) == 738
+    assert sum(text.count('"') == 1 for text in strings(examples)) == 1

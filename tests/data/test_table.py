@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from madx_pipeline.data.examples import Example
-from madx_pipeline.data.formats import TableFormat
+from madx_pipeline.cards import task_card
+from madx_pipeline.data.examples import Pair, Text
+from madx_pipeline.data.formats import TableFormat, for_language
+from madx_pipeline.data.reading import read_file
 from madx_pipeline.data.table import read_table
 from madx_pipeline.errors import JobError
 
@@ -27,8 +29,8 @@ def read(folder: Path, content: str, name: str = "file.tsv", **options: Any) -> 
     path = folder / name
     raw = content.encode()
     path.write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
-    examples: list[Example] = list(read_table(path, TableFormat.model_validate({**CARD, **options})))
-    return [(example.strings[0], example.labels[0]) for example in examples]
+    rows = read_table(path, TableFormat.model_validate({**CARD, **options}))
+    return [(row["text"], row["label"]) for row in rows]
 
 
 def hint_of(error: pytest.ExceptionInfo[JobError]) -> str:
@@ -128,3 +130,25 @@ def test_a_name_that_tells_no_separator_asks_for_one(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="the name does not tell what separates the columns"):
         read(tmp_path, "text\tlabel\n", "file.data")
     assert read(tmp_path, "text\tlabel\na\tx\n", "file.data", separator="tab") == [("a", "x")]
+
+
+def test_a_pair_has_two_texts_in_any_order_of_columns(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("gold\thypothesis\tpremise\nyes\tb\ta\n", encoding="utf-8")
+    read = TableFormat.model_validate({**CARD, "text": "premise", "text_pair": "hypothesis", "label": "gold"})
+    assert list(read_table(path, read)) == [{"text": "a", "text_pair": "b", "label": "yes"}]
+    assert list(read_file(path, read)) == [Pair("a", "b", "yes")]
+
+
+def test_of_a_file_in_several_languages_only_one_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "xnli.test.tsv"
+    path.write_text(
+        "language\tgold_label\tsentence1\tsentence2\nsw\tneutral\ta\tb\nth\tneutral\tc\td\n", encoding="utf-8"
+    )
+    read = task_card("xnli").read
+    assert read is not None
+    assert list(read_file(path, for_language(read, "th"))) == [Pair("c", "d", "neutral")]
+    lines = tmp_path / "rows.jsonl"
+    lines.write_text('{"l": "a", "text": "x", "label": "y"}\n{"l": "b", "text": "z", "label": "y"}\n', encoding="utf-8")
+    only = TableFormat.model_validate({**CARD, "only": {"l": "b"}})
+    assert list(read_file(lines, only)) == [Text("z", "y")]

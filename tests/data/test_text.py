@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from madx_pipeline.cards import task_card
-from madx_pipeline.data.examples import read_file
+from madx_pipeline.data.reading import read_file
 from madx_pipeline.data.text import Line, TextFile, check_unchanged
 from madx_pipeline.errors import JobError
 

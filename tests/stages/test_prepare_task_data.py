@@ -251,7 +251,7 @@ def test_the_same_data_gives_the_same_bytes(tasks: Tasks, english: Workspace) ->
     assert again.facts == english.facts
 
 
-@pytest.mark.parametrize("task", ["ner", "pos", "topics"])
+@pytest.mark.parametrize("task", ["ner", "pos", "topics", "pairs", "choice", "questions"])
 def test_the_built_in_world_has_the_same_labels_in_every_language(tasks: Tasks, task: str) -> None:
     choice = TaskChoice(card=f"miniature_{task}")
     source = tasks.of(choice, "qaa")
@@ -286,3 +286,15 @@ def test_real_named_entities_cross_from_english_once_the_recipe_maps_what_differ
         language: tasks.of(settled, language, english).facts["splits"]["test"] for language in ("hr", "sw", "tl")
     }
     assert {language: facts["examples"] for language, facts in examples.items()} == {"hr": 350, "sw": 450, "tl": 128}
+
+
+def test_a_pair_keeps_both_of_its_texts(tasks: Tasks) -> None:
+    content = 'premise\thypothesis\tlabel\na b\tc\tneutral\n\tc\tneutral\na "b\t  c\tcontradictory\n'
+    out = tasks.of_files("americasnli", "en", dict.fromkeys(ALL, content))
+    assert rows(out, "test") == [
+        {"text": "a b", "text_pair": "c", "label": "neutral"},
+        {"text": 'a "b', "text_pair": "  c", "label": "contradiction"},
+    ]
+    assert out.facts["labels"] == ["contradiction", "neutral"]
+    assert (out.facts["splits"]["test"]["empty"], out.facts["splits"]["test"]["mapped"]) == (1, 1)
+    assert out.facts["repeated"] == {"validation_in_train": 2, "test_in_train": 2}

@@ -15,8 +15,8 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LETTERS = string.ascii_letters + string.digits
 
 
-def letter_tokenizer(before: str = "[CLS]", after: str = "[SEP]") -> PreTrainedTokenizerFast:
-    """`abc` becomes `a ##b ##c`; the special tokens around a text can be chosen."""
+def letter_tokenizer(before: str = "[CLS]", after: str = "[SEP]", pair: str | None = None) -> PreTrainedTokenizerFast:
+    """`abc` becomes `a ##b ##c`; the special tokens around a text can be chosen, and those of a pair."""
     pieces = [*SPECIAL, *LETTERS, *(f"##{letter}" for letter in LETTERS)]
     vocabulary = {piece: index for index, piece in enumerate(pieces)}
     backend = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=10_000))
@@ -24,6 +24,7 @@ def letter_tokenizer(before: str = "[CLS]", after: str = "[SEP]") -> PreTrainedT
     backend.pre_tokenizer = BertPreTokenizer()
     backend.post_processor = TemplateProcessing(
         single=" ".join(filter(None, [before, "$A", after])),
+        pair=pair,
         special_tokens=[(name, vocabulary[name]) for name in SPECIAL],
     )
     return PreTrainedTokenizerFast(

@@ -1,0 +1,72 @@
+"""Which reader a labelled file needs, and which example a row of named columns makes.
+
+A row has our names of columns (`text`, `text_pair`, `label`, `words`, ...); what a file or a parquet table calls
+them is in its card. The columns that are there decide what the row is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from madx_pipeline.data.examples import Answer, Choice, Example, Pair, Question, Tagged, Text, choice_names
+from madx_pipeline.data.formats import ColumnsFormat, ConlluFormat, CopaXmlFormat, ReadOptions, SquadFormat
+from madx_pipeline.records import Json
+
+Questions = Mapping[str, str]
+"""What data says for a kind of question (`cause`) to the question in words."""
+
+
+def example_of(row: Mapping[str, Json], questions: Questions | None = None) -> Example:
+    """The example that a row of our columns is."""
+    if "words" in row:
+        return Tagged(row["words"], row["labels"])
+    if "context" in row:
+        pairs = zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True)
+        answers = tuple(Answer(text, start) for text, start in pairs)
+        return Question(row["id"], row["question"], row["context"], answers)
+    if "premise" in row:
+        choices = [row[name] for name in choice_names(len(row)) if name in row]
+        asked = row["question"].strip()
+        return Choice(row["premise"], (questions or {}).get(asked, asked), choices, row["label"])
+    if "text_pair" in row:
+        return Pair(row["text"], row["text_pair"], row["label"])
+    return Text(row["text"], row["label"])
+
+
+def read_file(path: Path, read: ReadOptions, questions: Questions | None = None) -> Iterator[Example]:
+    """The examples of a labelled file, in its order.
+
+    Args:
+        path: The file.
+        read: How it is laid out.
+        questions: Kinds of questions to questions in words; others stay as they are.
+
+    Raises:
+        JobError: If the file is not laid out as `read` says, with the line.
+    """
+    if isinstance(read, ConlluFormat):
+        from madx_pipeline.data.conllu_reader import read_conllu
+
+        return read_conllu(path, read)
+    if isinstance(read, ColumnsFormat):
+        from madx_pipeline.data.columns import read_columns
+
+        return read_columns(path, read)
+    return (example_of(row, questions) for row in _rows(path, read))
+
+
+def _rows(path: Path, read: ReadOptions) -> Iterator[dict[str, Json]]:
+    """The rows of a file, under our names of the columns."""
+    if isinstance(read, SquadFormat):
+        from madx_pipeline.data.squad import read_squad
+
+        return read_squad(path, read)
+    if isinstance(read, CopaXmlFormat):
+        from madx_pipeline.data.copa_xml import read_copa_xml
+
+        return read_copa_xml(path)
+    from madx_pipeline.data.table import read_table
+
+    assert not isinstance(read, ConlluFormat | ColumnsFormat)
+    return read_table(path, read)

@@ -1,0 +1,119 @@
+"""Questions on paragraphs, and answers that move when a text is normalised."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from madx_pipeline.cards import task_material
+from madx_pipeline.data.card_models import TaskChoice
+from madx_pipeline.data.cleaning import nfc
+from madx_pipeline.data.examples import Answer, Question
+from madx_pipeline.data.formats import SquadFormat
+from madx_pipeline.data.labelled import labelled
+from madx_pipeline.data.reading import example_of, read_file
+from madx_pipeline.data.sources import TaskSource
+from madx_pipeline.errors import JobError
+
+
+def document(*questions: tuple[str, str, str, int]) -> str:
+    """A file of one paragraph a question: id, context, answer, start."""
+    paragraphs = [
+        {
+            "context": context,
+            "qas": [{"id": name, "question": "q?", "answers": [{"text": text, "answer_start": start}]}],
+        }
+        for name, context, text, start in questions
+    ]
+    return json.dumps({"version": "1.1", "data": [{"title": "t", "paragraphs": paragraphs}]})
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "file.json"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def read(path: Path, ids: str | None = None) -> list[Any]:
+    return list(read_file(path, SquadFormat(format="squad", ids=ids)))
+
+
+def cleaned(question: Question) -> Question:
+    counts: Counter[str] = Counter()
+    return question.cleaned(lambda text: nfc(text, counts), [])
+
+
+def test_a_question_has_its_paragraph_and_its_answers(tmp_path: Path) -> None:
+    assert read(write(tmp_path, document(("1", "a bc d", "bc", 2)))) == [
+        Question("1", "q?", "a bc d", (Answer("bc", 2),))
+    ]
+
+
+def test_a_row_of_parquet_is_the_same_question() -> None:
+    row = {"id": "1", "question": "q?", "context": "a bc d", "answers": {"text": ["bc"], "answer_start": [2]}}
+    assert example_of(row) == Question("1", "q?", "a bc d", (Answer("bc", 2),))
+
+
+def test_of_a_file_in_many_languages_only_the_questions_of_one_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, document(("swahili-1", "a b", "b", 2), ("finnish-1", "c d", "d", 2)))
+    choice = TaskChoice(card="tydiqa", files={"fi": {"test": str(path)}})
+    material = task_material(
+        choice, "fi", tmp_path, lambda p: hashlib.sha256(p.read_bytes()).hexdigest(), needs=("test",)
+    )
+    source = TaskSource.model_validate(material.source)
+    (question,) = labelled(source, "test", material.locations, None)
+    assert question.row() == {
+        "id": "finnish-1",
+        "question": "q?",
+        "context": "c d",
+        "answers": [{"text": "d", "start": 2}],
+        "language": "fi",
+    }
+
+
+def test_an_answer_moves_with_its_text_when_that_is_normalised() -> None:
+    context = unicodedata.normalize("NFD", "\u1ecdj\u1ecd\u0301 k\u1eb9ta \u1ecdj\u1ecd\u0301")
+    answer = unicodedata.normalize("NFD", "\u1ecdj\u1ecd\u0301")
+    question = cleaned(Question("1", "q?", context, (Answer(answer, context.rindex(answer)),)))
+    (found,) = question.answers
+    assert question.context == unicodedata.normalize("NFC", context)
+    assert found.start == question.context.rindex(found.text) > 0
+
+
+def test_an_answer_moves_by_as_much_as_what_stands_before_it_shrinks() -> None:
+    context = unicodedata.normalize("NFD", "\u00e9\u00e9\u00e9\u00e9 a b a b a")
+    assert cleaned(Question("1", "q?", context, (Answer("a", 9),))).answers == (Answer("a", 5),)
+
+
+def test_an_answer_that_is_a_little_off_is_taken_where_it_is_nearest() -> None:
+    assert cleaned(Question("1", "q?", "b a b a b", (Answer("b", 5),))).answers == (Answer("b", 4),)
+
+
+def test_an_answer_that_is_not_in_its_text_is_an_error() -> None:
+    with pytest.raises(JobError, match='question 7: the answer "x" is not in its text'):
+        cleaned(Question("7", "q?", "a b", (Answer("x", 0),)))
+
+
+def test_a_question_without_an_answer_has_no_content() -> None:
+    assert not Question("1", "q?", "a b", ()).has_content
+
+
+@pytest.mark.parametrize("text", ["[]", '{"data": [{"paragraphs": [{"qas": [{}]}]}]}', '{"data": 1}'])
+def test_another_layout_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(JobError, match=r"is not laid out as SQuAD 1\.1"):
+        read(write(tmp_path, text))
+
+
+def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"file\.json is not JSON"):
+        read(write(tmp_path, "{"))

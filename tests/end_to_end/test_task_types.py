@@ -1,0 +1,52 @@
+"""Tasks on several texts, on the quickstart's own base model and language adapters: learnt, and carried over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from madx_pipeline.recipe_file import find_recipe
+from tests.end_to_end.story import madx, results_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("quickstart")]
+
+CHANCE = {"pairs": 0.5, "choice": 0.55, "questions": 0.42}
+"""At least what the majority baseline scores on the source language: half of two labels, the whole text."""
+
+
+@pytest.fixture(scope="module")
+def scores(quickstart: Path) -> dict[tuple[str, str, str], float]:
+    """Primary scores by (task, language, method), of a recipe that only adds tasks to the quickstart."""
+    recipe: dict[str, Any] = yaml.safe_load(find_recipe("quickstart").read_text(encoding="utf-8"))
+    recipe |= {
+        "name": "types",
+        "target_languages": ["qad"],
+        "tasks": {task: {"card": f"miniature_{task}"} for task in CHANCE},
+        "methods": ["madx", "task_adapter_only"],
+    }
+    recipe["stages"]["train_task_adapter"]["num_train_epochs"] = 8
+    (quickstart / "types.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    plan = madx("plan", "types.yaml", folder=quickstart).stdout
+    assert [line for line in plan.splitlines() if "train_language_adapter" in line and "to run" in line] == []
+    madx("run", "types.yaml", folder=quickstart)
+    return {
+        (score["task"], score["language"], score["method"]): score["value"]
+        for score in results_of(quickstart, "types")["scores"]
+        if score["primary"]
+    }
+
+
+@pytest.mark.parametrize("task", list(CHANCE))
+def test_each_beats_the_majority_on_the_source_by_at_least_20_points(
+    scores: dict[tuple[str, str, str], float], task: str
+) -> None:
+    assert scores[task, "qaa", "madx"] >= CHANCE[task] + 0.2
+
+
+def test_answers_are_found_better_with_the_adapter_of_an_unseen_language(
+    scores: dict[tuple[str, str, str], float],
+) -> None:
+    assert scores["questions", "qad", "madx"] > scores["questions", "qad", "task_adapter_only"]
