@@ -83,15 +83,18 @@ def recipe(data: Path, model: Path) -> dict[str, Any]:
 def show(results: dict[str, Any]) -> None:
     """Prints mean and interval by language and method, and what the report says of each language."""
     cells = {(row["language"], row["method"]): row for row in results["summary"]}
-    seen = results["base_model"].get("languages_seen") or []
-    print(f"| language | {' | '.join(METHODS)} | verdict |\n|---|{'---|' * (len(METHODS) + 1)}")
+    verdicts = {verdict["language"]: verdict for verdict in results["verdicts"]}
+    print(f"| language | {' | '.join(METHODS)} | MAD-X helps |\n|---|{'---|' * (len(METHODS) + 1)}")
     for language in ("en", *TREEBANKS):
-        shown = [
-            f"{100 * row['mean']:.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
-            for row in (cells[language, method] for method in METHODS)
-        ]
-        words = [verdict["verdict"] for verdict in results["verdicts"] if verdict["language"] == language]
-        print(f"| {language}{' (seen)' if language in seen else ''} | {' | '.join(shown)} | {'; '.join(words)} |")
+        shown = [points(cells[language, method], "mean") for method in METHODS]
+        verdict = verdicts.get(language)
+        answer = f"{verdict['outcome']}: {points(verdict, 'margin')}" if verdict else ""
+        print(f"| {language} | {' | '.join(shown)} | {answer} |")
+
+
+def points(numbers: dict[str, float], value: str) -> str:
+    """A value with its interval, in points."""
+    return f"{100 * numbers[value]:.1f} ({100 * numbers['low']:.1f} to {100 * numbers['high']:.1f})"
 
 
 if __name__ == "__main__":

@@ -43,12 +43,14 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
         CheckError: If the model did not learn the language, or was not saved as it was.
     """
     from madx_pipeline.adapter_model import load_language_model, save_language_model
+    from madx_pipeline.adapter_model.lend import let_go
     from madx_pipeline.masked_lm.loss import masked_lm_loss
     from madx_pipeline.masked_lm.text import masked_text
     from madx_pipeline.tasks.batches import on_fastest_device
 
     base, folder = inputs["base_model"], inputs["base_model"].path / "model"
     text = masked_text(base, inputs["corpus"], params, out)
+    let_go()  # weights that train are a copy of their own
     model = load_language_model(folder, base.facts["name"])
     on_fastest_device(model)
     before = masked_lm_loss(model, text.held_out)
