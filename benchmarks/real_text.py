@@ -65,16 +65,16 @@ def recipe(data: Path, model: Path) -> dict[str, Any]:
         "seeds": [1, 2, 3],
         "stages": {
             "train_language_adapter": {
-                "max_steps": 400,
-                "eval_steps": 100,
+                "max_steps": 160,
+                "eval_steps": 80,
                 "max_length": 96,
                 "per_device_train_batch_size": 32,
                 "max_eval_samples": 300,
                 "learning_rate": 0.003,
                 "warmup_ratio": 0.06,
             },
-            "train_task_adapter": {"num_train_epochs": 6, "learning_rate": 0.001, "max_length": 96},
-            "finetune_base_model": {"num_train_epochs": 6, "learning_rate": 0.0003, "max_length": 96},
+            "train_task_adapter": {"num_train_epochs": 4, "learning_rate": 0.001, "max_length": 96},
+            "finetune_base_model": {"num_train_epochs": 4, "learning_rate": 0.0003, "max_length": 96},
             "evaluate_zero_shot": {"max_length": 96},
         },
     }
