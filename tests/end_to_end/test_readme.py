@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from madx_pipeline.cards import card_names, task_card
 from madx_pipeline.recipe import Recipe
 from madx_pipeline.recipe_file import find_recipe
 from madx_pipeline.stage import STAGES, stage_page
@@ -109,3 +110,13 @@ def test_every_stage_and_folder_is_in_the_readme() -> None:
     assert len(names) > 15
     for name in names:
         assert (REPOSITORY / name).exists() or (REPOSITORY / "madx_pipeline" / name).exists(), name
+
+
+def test_every_task_card_is_in_the_table_of_its_type_with_its_languages() -> None:
+    rows = {line.split("`")[1]: line for line in TEXT.splitlines() if re.match(r"\| `[a-z_]+` \| (a|one) ", line)}
+    for name in card_names("tasks"):
+        card = task_card(name)
+        if name.startswith("miniature"):
+            continue
+        count = f" ({len(card.languages)})" if card.languages != "any" and len(card.languages) > 1 else ""
+        assert f"`{name}`{count}" in rows[card.task_type], name
