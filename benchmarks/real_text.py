@@ -69,6 +69,7 @@ def recipe(data: Path, model: Path) -> dict[str, Any]:
                 "eval_steps": 80,
                 "max_length": 96,
                 "per_device_train_batch_size": 32,
+                "gradient_accumulation_steps": 1,
                 "max_eval_samples": 300,
                 "learning_rate": 0.003,
                 "warmup_ratio": 0.06,

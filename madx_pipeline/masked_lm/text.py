@@ -86,7 +86,12 @@ def _batch_shape(base: Artifact, tokenizer: Any, params: MaskedTextParams, out: 
         out.log.info("rows have at most %d tokens: more does not fit into the base model", room)
     config = AutoConfig.from_pretrained(base.path / "model", local_files_only=True)
     first = first_position(config.model_type, config.pad_token_id)
-    if first is None and params.packing != "none":
+    if first is None and params.packing == "documents":
+        raise JobError(
+            f"packing: documents needs a base model that takes positions, which {config.model_type} does not.",
+            "Set packing of this stage to lines or none.",
+        )
+    if first is None and params.packing == "lines":
         out.log.info("lines are padded, not packed, which is slower: %s takes no positions", config.model_type)
     return BatchShape(
         room=room,

@@ -31,6 +31,9 @@ _INVERSE_TOLERANCE = 1e-5
 _ARCHITECTURE: Literal["seq_bn"] = "seq_bn"
 """One bottleneck a layer, by the library's name: MAD-X, section 4.1."""
 
+_COMPARED = 32
+"""Tokens whose logits are compared with the plain model's: for a whole batch they would be gigabytes."""
+
 _RELOADED_TOLERANCE = 1e-4
 """Nats; the saved adapter, loaded into a fresh model, must give the loss that was measured in training."""
 
@@ -87,7 +90,7 @@ def _language_model(base: Artifact, batch: Batch, out: Workspace) -> AdapterMode
     from madx_pipeline.adapter_model.lend import lend_language_model
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
+    inputs = {"input_ids": batch["input_ids"][:1, :_COMPARED].to(device)}
     model = lend_language_model(base.path / "model", base.facts["name"]).to(device)
     plain = AutoModelForMaskedLM.from_pretrained(base.path / "model", local_files_only=True).to(device).eval()
     with torch.no_grad():

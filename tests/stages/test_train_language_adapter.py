@@ -193,6 +193,13 @@ def test_a_base_model_that_takes_no_positions_reads_padded_lines_instead(
     assert "lines are padded, not packed, which is slower: distilbert takes no positions" in caplog.text
 
 
+def test_documents_are_refused_for_a_base_model_that_takes_no_positions(tmp_path: Path) -> None:
+    made, base_model = inputs(tmp_path), tiny_base(tmp_path / "other", "distilbert")
+    asked = Inputs(made.key, {}, {}, {**made.artifacts, "base_model": base_model})
+    with pytest.raises(JobError, match="packing: documents needs a base model that takes positions, which distilbert"):
+        run(asked, params(packing="documents"), workspace(tmp_path / "out"))
+
+
 # What goes wrong
 
 
