@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -65,25 +65,27 @@ def execute(job: Job, home: Path) -> Outcome:
         return Outcome(job.fingerprint, "failed", problem=Problem(message, job.obstacle_hint))
     store = Store(home)
     started = time.monotonic()
+    told: list[str] = []
     try:
         with store.lock(job):
             if store.find(job) is not None:  # another run made it while this one waited for the lock
                 return Outcome(job.fingerprint, "found")
-            artifact, told = _make(job, store)
+            artifact = _make(job, store, told)
     except Exception as error:  # whatever a stage or the disk does, the other jobs go on
-        return _failed(job, store, error, time.monotonic() - started)
+        return replace(_failed(job, store, error, time.monotonic() - started), warnings=tuple(told))
     doubts = [f"{check.name}: {check.detail}" for check in artifact.record.checks if not check.passed]
     return Outcome(job.fingerprint, "ran", time.monotonic() - started, warnings=(*told, *doubts))
 
 
-def _make(job: Job, store: Store) -> tuple[Artifact, list[str]]:
-    """Runs the stage's function in the job's workspace; gives the artifact and what the job warned of."""
+def _make(job: Job, store: Store, told: list[str]) -> Artifact:
+    """Runs the stage's function in the job's workspace; what the job warns of goes to `told`, also if it fails."""
     if store.path(job).exists():  # its record is unreadable, or the twelve digits belong to another job
         store.set_aside(job, "damaged")
     artifacts = {role: _input(store, job, role) for role in job.inputs}
     inputs = Inputs(job.key, job.source or {}, job.locations, artifacts, job.expected)
     module = stage_module(job.stage)
     workspace = store.begin(job)
+    workspace.warnings = told
     _set_threads(int(job.resources["threads"]))
     with _log_to(workspace):
         workspace.log.info("%s (%s)", job.name, job.fingerprint)
@@ -92,7 +94,7 @@ def _make(job: Job, store: Store) -> tuple[Artifact, list[str]]:
         except CheckError:
             store.keep_checks(workspace)
             raise
-    return store.finish(job, workspace, _library_versions()), workspace.warnings
+    return store.finish(job, workspace, _library_versions())
 
 
 def _input(store: Store, job: Job, role: str) -> Artifact:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import yaml
 
-from madx_pipeline.cards import corpus_material, task_material
+from madx_pipeline.cards import corpus_card, corpus_material, task_material
 from madx_pipeline.data.sources import Split
 from madx_pipeline.errors import InputError, Problem
 from madx_pipeline.languages import language_name
@@ -110,17 +110,14 @@ def _fill_more_text(materials: Materials, finder: _Finder) -> None:
             continue
         look_up = partial(_corpus, recipe, code, finder.folder, finder.content_hash)
         optional = code not in recipe.corpora and choice.card is not None
-        corpus = _or_none(look_up) if optional else finder.attempt(look_up)
+        corpus = finder.attempt(partial(_if_spoken, str(choice.card), code, look_up) if optional else look_up)
         if corpus is not None:
             materials.corpora[code] = corpus
 
 
-def _or_none(look_up: Callable[[], Material]) -> Material | None:
+def _if_spoken(card: str, code: str, look_up: Callable[[], Material]) -> Material | None:
     """What `look_up` finds; that the card of all languages has nothing for one of them is no mistake."""
-    try:
-        return look_up()
-    except InputError:
-        return None
+    return look_up() if corpus_card(card).speaks(code) else None
 
 
 def _language_adapters(finder: _Finder) -> dict[str, Material | Wanted]:

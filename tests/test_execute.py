@@ -141,6 +141,18 @@ def test_a_failed_hard_check_fails_the_job_and_a_soft_one_warns(
     assert [(check.name, check.passed) for check in failure.checks] == [("enough_text", False)]
 
 
+def test_what_a_job_warned_of_is_told_also_when_it_fails(
+    job: Job, stage_does: Callable[[Run], None], tmp_path: Path
+) -> None:
+    def run(inputs: Inputs, params: Any, out: Workspace) -> None:
+        out.warn("wandb was told nothing.")
+        raise JobError("the text is empty.")
+
+    stage_does(run)
+    outcome = execute(job, tmp_path)
+    assert (outcome.state, outcome.warnings) == ("failed", ("wandb was told nothing.",))
+
+
 def test_a_second_sitting_starts_from_the_checkpoints_of_the_first(
     job: Job, stage_does: Callable[[Run], None], tmp_path: Path, store: Store
 ) -> None:

@@ -261,6 +261,12 @@ def test_a_language_without_text_is_no_mistake_of_a_recipe_that_goes_on_pretrain
     assert set(found.corpora) == {"qaa"}
 
 
+def test_a_card_that_does_not_exist_is_a_mistake_also_where_text_may_be_missing(tmp_path: Path) -> None:
+    corpora = {"default": {"card": "minature"}}
+    (problem,) = problems_with(tmp_path, methods=["mlm_target"], corpora=corpora)
+    assert problem.message == 'recipe.yaml: there is no corpus card "minature". Nearest: "miniature".'
+
+
 def test_text_that_the_recipe_names_and_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     for corpora in ({"qad": {"path": "no.txt"}}, {"default": {"path": "no.txt"}}, {"qad": {"card": "wikipedia"}}):
         assert problems_with(tmp_path, methods=["mlm_target"], corpora=corpora), corpora

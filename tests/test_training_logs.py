@@ -191,9 +191,10 @@ def test_another_tracker_that_fails_is_left_out_with_one_warning(
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **unused: Any) -> None:
             raise ConnectionError("no\nnetwork")
 
-    listening(Failing)
+    ended = listening(Failing)
     _, out = run(tmp_path / "run", "wandb", "tensorboard", logs=tmp_path / "logs")
     assert out.warnings == ["wandb was told nothing of this training from here on (ConnectionError: no network)"]
+    assert ended == ["wandb"]  # or the next training of this process would go on in its run
     assert list(logged(tmp_path / "logs")["eval/loss"]) == [4, 8, 12, 16, 20]
 
 

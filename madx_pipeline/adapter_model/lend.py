@@ -12,6 +12,7 @@ Full fine-tuning changes the weights and must never get lent ones: it uses `load
 from __future__ import annotations
 
 import copy
+import gc
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,7 @@ def lend_language_model(folder: Path, name: str) -> AdapterModel:
 def let_go() -> None:
     """Frees the memory of the base model that is kept, for whoever is about to load weights of their own."""
     _kept.clear()
+    gc.collect()  # a Trainer and its model refer to each other, so a job that is over still holds what it was lent
 
 
 def _lent(folder: Path) -> AdapterModel:

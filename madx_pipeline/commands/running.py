@@ -44,9 +44,9 @@ class Running:
         numbers, done, total = note.get("numbers"), _number(note.get("done")), _number(note.get("total"))
         if done is None or total is None or total <= 0:
             return
-        if self._first is None or done < self._first.done:
+        if self._last is None or done < self._last.done or total != self._total:  # a job may have several phases
             self._first = self._last = _Sight(done, now)
-        if self._last is None or done != self._last.done:
+        elif done != self._last.done:
             self._last = _Sight(done, now)
         self._total = total
         self._loss = _number(numbers.get("loss")) if isinstance(numbers, dict) else None

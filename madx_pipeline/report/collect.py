@@ -23,6 +23,9 @@ from madx_pipeline.stage import stage_page
 from madx_pipeline.stages.report import Params
 from madx_pipeline.store import Store
 
+_CHANGES_NO_RESULT = {"report_to", "resources"}
+"""Keys of a recipe that say how jobs are run and watched, as opposed to what they make."""
+
 
 def report_params(recipe: Recipe) -> Params:
     """The parameters of the stage `report`: its page, with the recipe's own values."""
@@ -75,7 +78,7 @@ def gather(plan: Plan, store: Store) -> Gathered:
         jobs=findings.jobs,
         parameters=_parameters(plan, params),
         libraries={library: sorted(versions) for library, versions in sorted(findings.libraries.items())},
-        configuration=recipe.model_dump(mode="json", exclude_none=True),
+        configuration=recipe.model_dump(mode="json", exclude_none=True, exclude=_CHANGES_NO_RESULT),
     )
     return Gathered(results, findings.checksums)
 

@@ -116,11 +116,7 @@ def side_by_side(runs: Sequence[Results]) -> SideBySide:
 
 def settings(results: Results) -> dict[str, Json]:
     """What decides the numbers of a run, flat: its recipe, the parameters of all stages, versions of libraries."""
-    recipe = {
-        key: value
-        for key, value in results.configuration.items()
-        if key not in ("name", "summary", "stages", "resources")
-    }
+    recipe = {key: value for key, value in results.configuration.items() if key not in ("name", "summary", "stages")}
     libraries = {name: ", ".join(versions) for name, versions in results.libraries.items()}
     return dict(_flat({**recipe, "stages": results.parameters, "libraries": libraries}))
 

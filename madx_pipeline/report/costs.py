@@ -47,7 +47,7 @@ class Efficiency(Part):
 
 
 class Storage(Part):
-    """What the languages and tasks of the run come to under one method, with one seed of each training kept.
+    """What the languages and tasks come to that the run can score under one method, one seed of each training kept.
 
     `total_bytes` = `bytes_once` + `languages` x `bytes_per_language` + `tasks` x `bytes_per_task` + `languages` x
     `tasks` x `bytes_per_language_and_task`, whatever their numbers are.
@@ -56,9 +56,9 @@ class Storage(Part):
     method: str
     """Method of the recipe."""
     languages: int
-    """Languages of the recipe, the source included."""
+    """Languages that scores of the method are planned for, the source included: not those without adapter or text."""
     tasks: int
-    """Tasks of the recipe."""
+    """Tasks that scores of the method are planned for."""
     bytes_once: int | None
     """Bytes whatever the numbers: the base model, if it is needed, and the source's adapter, if it is the only one."""
     bytes_per_language: int | None
@@ -68,7 +68,7 @@ class Storage(Part):
     bytes_per_language_and_task: int | None
     """Bytes that every pair of a language and a task adds; mean over tasks."""
     total_bytes: int | None
-    """All of it, by the formula above; null where a part is not known."""
+    """All of it, by the formula above; null where a part is not known, or something planned is not in the store."""
 
 
 def total_bytes(parts: Sequence[int | None], languages: int, tasks: int) -> int | None:

@@ -21,7 +21,7 @@ from madx_pipeline.report.statistics import grouped
 
 @dataclass(frozen=True)
 class _Work:
-    """The jobs behind the scores of one method on one task, each once; only those that are in the store.
+    """The jobs behind the scores of one method on one task, each once, whether they are in the store or not.
 
     Attributes:
         spec: What the method means.
@@ -35,24 +35,32 @@ class _Work:
     by_language: list[str] = field(default_factory=list)
     evaluations: list[str] = field(default_factory=list)
 
+    @property
+    def kept(self) -> list[str]:
+        """Jobs whose adapters or models have to be stored; a model on which another was trained need not be."""
+        return [*self.tuned, *(self.by_language if self.spec.at_evaluation == "target" else [])]
+
 
 def costs_of(plan: Plan, findings: Findings) -> tuple[list[Efficiency], list[Storage]]:
     """What the methods cost: by task in the recipe's order, and what storing everything comes to."""
     cells = grouped(((cell.task, cell.method), cell) for cell in plan.cells)
     methods = list(dict.fromkeys(plan.recipe.methods))
-    rows: dict[tuple[str, str], Efficiency] = {}
-    for task, method in product(plan.recipe.tasks, methods):
-        work = _work(plan, findings, method, cells.get((task, method), []))
-        rows[task, method] = _efficiency(task, method, work, findings)
-    base = _bytes(findings, [job.fingerprint for job in plan.jobs.values() if job.stage == "prepare_base_model"])
-    storage = [
-        _storage(plan, method, [rows[task, method] for task in plan.recipe.tasks], _once(plan, findings, method, base))
-        for method in methods
-    ]
+    works = {
+        (task, method): _work(plan, method, cells.get((task, method), []))
+        for task, method in product(plan.recipe.tasks, methods)
+    }
+    rows = {(task, method): _efficiency(task, method, work, findings) for (task, method), work in works.items()}
+    storage = []
+    for method in methods:
+        planned = [task for task in plan.recipe.tasks if (task, method) in cells]
+        languages = len({cell.language for cell in plan.cells if cell.method == method})
+        row = _storage(method, languages, [rows[task, method] for task in planned], _once(plan, findings, method))
+        kept = {job for task in planned for job in works[task, method].kept}
+        storage.append(row if kept <= findings.stored.keys() else row.model_copy(update={"total_bytes": None}))
     return list(rows.values()), storage
 
 
-def _work(plan: Plan, findings: Findings, method: Method, cells: Sequence[Cell]) -> _Work:
+def _work(plan: Plan, method: Method, cells: Sequence[Cell]) -> _Work:
     spec, jobs = METHOD_SPECS[method], [plan.jobs[cell.fingerprint] for cell in cells]
     tuned = [plan.jobs[job.inputs["tuned"]] for job in jobs if "tuned" in job.inputs]
     if spec.continues:
@@ -60,11 +68,11 @@ def _work(plan: Plan, findings: Findings, method: Method, cells: Sequence[Cell])
     else:
         by_language = [job.inputs["language_adapter"] for job in jobs if "language_adapter" in job.inputs]
     groups = ([job.fingerprint for job in tuned], by_language, [job.fingerprint for job in jobs])
-    return _Work(spec, *([one for one in dict.fromkeys(group) if one in findings.facts] for group in groups))
+    return _Work(spec, *(list(dict.fromkeys(group)) for group in groups))
 
 
 def _efficiency(task: str, method: Method, work: _Work, findings: Findings) -> Efficiency:
-    on_task, for_language = ([findings.measured[job] for job in jobs] for jobs in (work.tuned, work.by_language))
+    on_task, for_language = _measured(findings, work.tuned), _measured(findings, work.by_language)
     devices = {one.get("device") for one in on_task}
     nothing = 0 if not work.spec.seeded else None
     own, shared = _bytes(findings, work.tuned), _bytes(findings, work.by_language)
@@ -80,18 +88,19 @@ def _efficiency(task: str, method: Method, work: _Work, findings: Findings) -> E
         language_share=_share(for_language),
         language_peak_memory_bytes=_largest(for_language, "peak_memory_bytes"),
         language_training_seconds=_mean(for_language, "training_seconds"),
-        inference_seconds_per_1000_tokens=_per_1000_tokens(findings.measured[job] for job in work.evaluations),
+        inference_seconds_per_1000_tokens=_per_1000_tokens(_measured(findings, work.evaluations)),
         bytes_per_language=shared if work.spec.at_evaluation == "target" else 0,
         bytes_per_task=nothing if nothing is not None else 0 if work.spec.continues else own,
         bytes_per_language_and_task=own if work.spec.continues else 0,
     )
 
 
-def _once(plan: Plan, findings: Findings, method: Method, base: int | None) -> int | None:
+def _once(plan: Plan, findings: Findings, method: Method) -> int | None:
     """Bytes that a method needs whatever the numbers; a fine-tuned model needs nothing beside itself."""
     spec = METHOD_SPECS[method]
     if spec.tunes in ("nothing", "base_model"):
         return 0
+    base = _bytes(findings, [job.fingerprint for job in plan.jobs.values() if job.stage == "prepare_base_model"])
     if spec.at_evaluation != "source":
         return base
     source = [
@@ -103,8 +112,9 @@ def _once(plan: Plan, findings: Findings, method: Method, base: int | None) -> i
     return None if base is None or adapter is None else base + adapter
 
 
-def _storage(plan: Plan, method: Method, rows: Sequence[Efficiency], once: int | None) -> Storage:
-    languages, tasks = len(plan.recipe.languages), len(rows)
+def _storage(method: Method, languages: int, rows: Sequence[Efficiency], once: int | None) -> Storage:
+    """What the method comes to on so many languages and the tasks of these rows, if all of it is there."""
+    tasks = len(rows)
     per_language = _mean_of(row.bytes_per_language for row in rows)
     per_task = _mean_of(row.bytes_per_task for row in rows)
     per_pair = _mean_of(row.bytes_per_language_and_task for row in rows)
@@ -128,6 +138,11 @@ def _bytes(findings: Findings, jobs: Iterable[str]) -> int | None:
 def _mean_of(values: Iterable[int | None]) -> int | None:
     known = [value for value in values if value is not None]
     return round(sum(known) / len(known)) if known else None
+
+
+def _measured(findings: Findings, jobs: Iterable[str]) -> list[dict[str, Json]]:
+    """What those of the jobs cost that are in the store."""
+    return [findings.measured[job] for job in jobs if job in findings.measured]
 
 
 def _known(measured: Iterable[dict[str, Json]], name: str) -> list[Json]:

@@ -45,7 +45,7 @@ __all__ = [
     "Verdict",
 ]
 
-FORMAT = 3
+FORMAT = 4
 """Version of the layout of `results.json`."""
 
 
@@ -156,4 +156,4 @@ class Results(Part):
     libraries: dict[str, list[str]]
     """Library to its versions; more than one where artifacts were made with different ones."""
     configuration: dict[str, Json]
-    """The recipe as it was understood, defaults filled in."""
+    """The recipe as it was understood, defaults filled in, but for what changes no result: trackers, resources."""

@@ -1,7 +1,7 @@
-"""Learning a task on the source language: what `train_task_adapter` and `finetune_base_model` share.
+"""Learning a task on the source language: what `train_task_adapter`, `train_lora` and `finetune_base_model` share.
 
-The two stages differ in what is trained. Data, prediction head, model selection and the questions asked
-of the result are the same for both, or their comparison would mean nothing, so they are here.
+The stages differ in what is trained. Data, prediction head, model selection and the questions asked
+of the result are the same for all, or their comparison would mean nothing, so they are here.
 
 Models are selected on the *source* language's validation set alone: a zero-shot score whose model was
 chosen on target data is not zero-shot.
@@ -160,7 +160,7 @@ def check_finds_entities(task: SourceTask, result: TrainingResult, out: Workspac
 
 
 def describe(task: SourceTask, result: TrainingResult, out: Workspace) -> None:
-    """The facts that both stages have in common."""
+    """The facts that the stages have in common."""
     names = ("task", "task_type", "metric", "label_scheme", "language")
     out.describe(
         **{name: task.data.facts[name] for name in names},

@@ -1,7 +1,7 @@
 """What a training costs: its time over all sittings, its peak memory, what of the model it trains.
 
-None of it is the same in two runs, so it stands in `artifact.json` and in no file. A sitting that was killed counts
-to its last checkpoint, as the weights do; what it needed beyond that is done again.
+None of it is the same in two runs, so it stands in `artifact.json` and in no file. It is remembered beside every
+checkpoint: a sitting that was killed counts to its last one, as the weights do, and what it did beyond is done again.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from madx_pipeline.adapter_model import AdapterModel
 from madx_pipeline.records import Json
-from madx_pipeline.training import checkpoints
 
 _NOTE = "cost.json"
 _STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -46,24 +48,24 @@ class Cost:
         """What is known of sittings before this one."""
         try:
             note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
-            lasted = max(0.0, _last_checkpoint(folder) - float(note["started"]))
-            return cls(folder, float(note["seconds"]) + lasted, note["peak"])
+            return cls(folder, float(note["seconds"]), note["peak"])
         except (OSError, ValueError, KeyError, TypeError):
             return cls(folder)
 
     @contextmanager
-    def sitting(self) -> Iterator[None]:
-        """Measures what happens inside; a failure in there leaves a note for the next sitting."""
-        started, began = time.time(), time.monotonic()
-        self._remember(started)
+    def sitting(self) -> Iterator[TrainerCallback]:
+        """Measures what happens inside, by a callback for its Trainer that leaves a note at every checkpoint."""
+        began = time.monotonic() - self.seconds
         can_tell = forget_peak()
-        try:
-            yield
-        finally:
+
+        def remember() -> None:
             now = peak_memory() if can_tell else None
+            self.seconds = time.monotonic() - began
             self.peak = max((value for value in (self.peak, now) if value is not None), default=None)
-            self._remember(started)
-        self.seconds += time.monotonic() - began
+            self._write()
+
+        yield _AtCheckpoints(remember)
+        remember()
 
     def numbers(self, model: AdapterModel) -> dict[str, Json]:
         """As `artifact.json` has it: seconds, bytes, numbers of parameters."""
@@ -76,13 +78,27 @@ class Cost:
             "device": "cuda" if torch.cuda.is_available() else "cpu",
         }
 
-    def _remember(self, started: float) -> None:
-        note = {"started": started, "seconds": self.seconds, "peak": self.peak}
-        (self.folder / _NOTE).write_text(json.dumps(note), encoding="utf-8")
+    def _write(self) -> None:
+        """Whole or not at all; a power cut may take it, for it is not worth waiting for the disk."""
+        draft = self.folder / f"{_NOTE}.{os.getpid()}.tmp"
+        draft.write_text(json.dumps({"seconds": self.seconds, "peak": self.peak}), encoding="utf-8")
+        draft.replace(self.folder / _NOTE)
+
+
+class _AtCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformers carries no types
+    """Has something done after every checkpoint that is complete."""
+
+    def __init__(self, do: Callable[[], None]) -> None:
+        self._do = do
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **unused: Any) -> None:
+        """Called by the Trainer."""
+        self._do()
 
 
 def forget_peak() -> bool:
     """Starts counting peak memory anew; False where this system cannot."""
+    gc.collect()  # a Trainer and its model refer to each other: the jobs before this one are not all gone yet
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
         return True
@@ -96,7 +112,6 @@ def forget_peak() -> bool:
 
 def _give_back_freed_memory() -> None:
     """Without it a job would seem to need what the jobs before it in this process have freed and the C library kept."""
-    gc.collect()
     if _FORGET.exists():
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
         if trim is not None:
@@ -111,9 +126,3 @@ def peak_memory() -> int | None:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     return None
-
-
-def _last_checkpoint(folder: Path) -> float:
-    """When the last complete checkpoint was written, in seconds of the clock; 0 without one."""
-    steps = checkpoints.steps_with_checkpoint(folder)
-    return checkpoints.checkpoint_folder(folder, steps[-1]).stat().st_mtime if steps else 0.0

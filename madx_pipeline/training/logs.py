@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +81,8 @@ class Logs:
 
     def close(self) -> None:
         """Ends every log, also after a training that failed."""
-        for name, log in list(self._logs.items()):
-            self._try(name, _close, name, log)
+        for name in list(self._logs):
+            self._try(name, _close, name, self._logs.pop(name))
 
     def __getattr__(self, event: str) -> Callable[..., None]:
         stock = getattr(TrainerCallback, event)  # AttributeError for what is no event
@@ -102,9 +102,12 @@ class Logs:
             with own_randomness():
                 do(*arguments, **named)
         except Exception as error:  # whatever a tracker or the disk does, the training goes on
-            self._logs.pop(tracker, None)
             cause = " ".join(f"{type(error).__name__}: {error}".split())
             self._out.warn(f"{tracker} was told nothing of this training from here on ({cause})")
+            failed = self._logs.pop(tracker, None)
+            if failed is not None:
+                with suppress(Exception), own_randomness():
+                    _close(tracker, failed)
 
 
 @contextmanager

@@ -95,8 +95,9 @@ def train(model: AdapterModel, training: Training, params: TrainingParams, seed:
     last = checkpoints.checkpoint_folder(out.checkpoints, done[-1]) if done else None
     cost = Cost.of_earlier_sittings(out.checkpoints)
     if last is None or not _finished(_state(last), training, params):
-        with cost.sitting():
-            _run_trainer(model, training, params, seed, out, last)
+        with cost.sitting() as measuring, own_randomness(), logs_of(out) as logs:
+            trainer = _trainer(model, training, params, seed, out, [logs, measuring])
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
         last = checkpoints.checkpoint_folder(out.checkpoints, checkpoints.steps_with_checkpoint(out.checkpoints)[-1])
     out.measure(**cost.numbers(model))
     result = _result(_state(last))
@@ -105,21 +106,20 @@ def train(model: AdapterModel, training: Training, params: TrainingParams, seed:
     return result
 
 
-def _run_trainer(
-    model: AdapterModel, training: Training, params: TrainingParams, seed: int, out: Workspace, last: Path | None
-) -> None:
+def _trainer(
+    model: AdapterModel, training: Training, params: TrainingParams, seed: int, out: Workspace, callbacks: list[Any]
+) -> ResumableTrainer | ResumableAdapterTrainer:
     kind = ResumableAdapterTrainer if active_stack(model) else ResumableTrainer
-    with own_randomness(), logs_of(out) as logs:
-        trainer = kind(
-            model=model,
-            args=_arguments(training, params, seed, out),
-            train_dataset=Schedule(training.examples, training.max_steps * examples_per_step(params), seed),
-            data_collator=training.collate,
-            callbacks=[logs],
-        )
-        flow = Flow(training.eval_steps, out, lambda state: _finished(state, training, params))
-        trainer.follow(flow, training.evaluate, in_precision(params.precision, training.loss))
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
+    trainer = kind(
+        model=model,
+        args=_arguments(training, params, seed, out),
+        train_dataset=Schedule(training.examples, training.max_steps * examples_per_step(params), seed),
+        data_collator=training.collate,
+        callbacks=callbacks,
+    )
+    flow = Flow(training.eval_steps, out, lambda state: _finished(state, training, params))
+    trainer.follow(flow, training.evaluate, in_precision(params.precision, training.loss))
+    return trainer
 
 
 def _arguments(training: Training, params: TrainingParams, seed: int, out: Workspace) -> TrainingArguments:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +24,9 @@ from madx_pipeline.adapter_model import (
 from madx_pipeline.adapter_model.base import read_base_model
 from madx_pipeline.adapter_model.lend import lend_language_model, lend_model, let_go
 from madx_pipeline.errors import JobError
-from tests.model_builders import MODEL_TYPES, random_ids, save_tiny_base
+from madx_pipeline.training import train
+from tests.model_builders import MODEL_TYPES, random_ids, save_tiny_base, workspace
+from tests.training_runs import NAME, PARAMS, language_training
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +133,25 @@ def test_what_is_let_go_is_read_again(base: Path, reads: list[Path]) -> None:
         lend_model(base, "tiny")
         let_go()
     assert len(reads) == 2
+
+
+def test_nothing_lent_outlives_the_training_it_was_lent_to(base: Path, tmp_path: Path, no_collector: None) -> None:
+    model = lend_language_model(base, "tiny")
+    add_adapter(model, NAME, AdapterShape("seq_bn", 2), seed=0)
+    train_only(model, NAME, [NAME])
+    train(model, language_training(4), PARAMS, 7, workspace(tmp_path / "out"))
+    lent = [weakref.ref(one) for one in (*lend._kept[0].model.parameters(), *model.parameters())]
+    del model
+    let_go()
+    assert not [one for one in lent if one() is not None]
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """The garbage collector runs when it is asked to, not whenever it likes."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def test_a_base_model_without_masked_lm_head_is_lent_for_tasks_alone(base: Path) -> None:

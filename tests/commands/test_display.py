@@ -80,6 +80,18 @@ def test_a_resumed_training_is_timed_from_its_checkpoint_not_from_step_zero(tmp_
     assert re.search(r"910/1000 +1\.000 +1:30$", screen.line("qad"))
 
 
+def test_a_second_phase_of_a_job_is_timed_by_its_own_pace(tmp_path: Path) -> None:
+    screen = Screen(tmp_path, TRAINING)
+    screen.display.started(TRAINING)
+    for done, total in ((5, 100), (100, 100), (10, 50), (20, 50)):  # what it counts in the second one takes longer
+        screen.tell(TRAINING, done, total)
+        screen.lines()
+        screen.now += 10
+    assert re.search(r"20/50 +0:20$", screen.line("qad"))
+    screen.tell(TRAINING, 30, 200)
+    assert re.search(r"30/200 *$", screen.line("qad"))
+
+
 def test_a_job_that_has_said_nothing_shows_for_how_long_it_has_been_running(tmp_path: Path) -> None:
     screen = Screen(tmp_path, TRAINING)
     screen.display.started(TRAINING)

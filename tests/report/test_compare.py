@@ -72,6 +72,14 @@ def test_what_differs_is_named_by_its_flat_key(tmp_path: Path) -> None:
     }
 
 
+def test_trackers_and_resources_change_no_result_and_are_no_difference(tmp_path: Path) -> None:
+    first = _results(_run(tmp_path / "a", "a"))
+    resources = {"train_task_adapter": {"memory_gib": 9}}
+    second = _results(_run(tmp_path / "b", "b", report_to=["wandb"], resources=resources))
+    assert side_by_side([first, second]).differences == []
+    assert not {"report_to", "resources"} & second.configuration.keys()
+
+
 def test_scores_on_different_test_data_are_not_put_side_by_side(two: list[Results]) -> None:
     first, second = two
     facts = second.tasks["ner"]

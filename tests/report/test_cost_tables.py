@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from madx_pipeline.report.collect import collect
-from madx_pipeline.report.cost_tables import costs, how_stored, size, storage_rows, training_rows
+from madx_pipeline.report.cost_tables import costs, how_measured, how_stored, size, storage_cells, texts, training_cells
 from madx_pipeline.report.results import Results
 from madx_pipeline.report.tables import efficiency_csv
 from tests.report.builders import make_run
@@ -28,7 +28,7 @@ def test_bytes_are_shown_in_the_unit_that_fits() -> None:
 
 def test_the_report_has_a_row_a_task_and_method_and_says_that_adapters_add_up(results: Results) -> None:
     text = costs(results, 1)
-    assert [row[:3] for row in training_rows(results)][:2] == [
+    assert [row[:3] for row in texts(training_cells(results))][:2] == [
         ["ner", "madx", "1,010"],
         ["ner", "task_adapter_only", "1,010"],
     ]
@@ -38,14 +38,34 @@ def test_the_report_has_a_row_a_task_and_method_and_says_that_adapters_add_up(re
 
 
 def test_the_table_of_storage_is_the_formula_in_numbers(results: Results) -> None:
-    rows = {row[0]: row[1:] for row in storage_rows(results)}
-    assert rows["madx"] == ["26.2 kB", "2.8 kB", "400 B", "0 B", "35.4 kB"]
-    assert rows["full_finetuning"] == ["0 B", "0 B", "26.2 kB", "0 B", "52.4 kB"]
+    rows = {row[0]: row[1:] for row in texts(storage_cells(results))}
+    assert rows["madx"] == ["3", "2", "26.2 kB", "2.8 kB", "400 B", "0 B", "35.4 kB"]
+    assert rows["full_finetuning"] == ["3", "2", "0 B", "0 B", "26.2 kB", "0 B", "52.4 kB"]
 
 
 def test_nothing_is_said_where_nothing_is_there(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     assert costs(collect(run.plan, run.store), 1) == ""
+
+
+def test_every_number_is_sorted_by_its_value_and_what_is_not_known_by_nothing(results: Results) -> None:
+    madx, *_ = training_cells(results)
+    assert madx[2:4] == [("1,010", 1010), ("0.154%", pytest.approx(1010 / 656_010))]
+    row = results.efficiency[0].model_copy(update={"training_seconds": None})
+    assert training_cells(results.model_copy(update={"efficiency": [row]}))[0][5] == ("-", None)
+
+
+def test_language_adapters_are_spoken_of_only_where_there_are_any(results: Results) -> None:
+    alone = results.model_copy(update={"methods": ["full_finetuning"], "storage": results.storage[-1:]})
+    assert "anguage adapters" not in how_stored(alone)
+    jobs = [job.model_copy(update={"stage": job.stage.replace("train_l", "fetch_l")}) for job in results.jobs]
+    assert how_stored(results.model_copy(update={"jobs": jobs})).startswith(
+        "Language adapters exist once per language and are shared by all tasks and seeds. So MAD-X adds up:"
+    )
+
+
+def test_seconds_are_said_to_be_wall_time(results: Results) -> None:
+    assert "Seconds are wall time: jobs that ran side by side took longer for it." in how_measured(results)
 
 
 def test_a_model_for_every_language_and_task_multiplies(results: Results) -> None:

@@ -38,7 +38,7 @@ TRAINED = {
 """Stage to the parameters that train and those of the whole model."""
 
 
-def plan_of(**changes: Any) -> Plan:
+def plan_of(without_text: Iterable[str] = (), **changes: Any) -> Plan:
     """Five languages and two tasks, but for what is given."""
     recipe = Recipe.model_validate(
         {
@@ -53,7 +53,9 @@ def plan_of(**changes: Any) -> Plan:
         }
     )
     data = {(task, code): Material({"d": f"{task} {code}"}, {}) for task in recipe.tasks for code in recipe.languages}
-    corpora = {language: Material({"text": language}, {}) for language in recipe.languages}
+    corpora = {
+        language: Material({"text": language}, {}) for language in recipe.languages if language not in without_text
+    }
     return make_plan(recipe, Materials(base_model=Material({"m": 0}, {}), corpora=corpora, task_data=data))
 
 
@@ -70,8 +72,8 @@ def measured(job: Job) -> dict[str, Any]:
 
 
 def costs(plan: Plan, but: Iterable[str] = ()) -> tuple[dict[str, Efficiency], dict[str, Storage]]:
-    """Costs by method, of the task `ner`, when every job but those of some stages is there."""
-    there = {fingerprint: job for fingerprint, job in plan.jobs.items() if job.stage not in set(but)}
+    """Costs by method, of the task `ner`, when every job is there but some, by fingerprint or stage."""
+    there = {key: job for key, job in plan.jobs.items() if not {key, job.stage} & set(but)}
     findings = Findings(
         facts={fingerprint: {} for fingerprint in there},
         measured={fingerprint: measured(job) for fingerprint, job in there.items()},
@@ -134,6 +136,32 @@ def test_what_is_not_there_is_not_known_rather_than_nothing() -> None:
     assert (rows["lora"].trainable_parameters, rows["lora"].training_seconds) == (None, None)
     assert (storage["lora"].total_bytes, storage["madx"].total_bytes) == (None, None)
     assert storage["task_adapter_only"].total_bytes == BASE + 2 * TASK
+
+
+def test_a_language_without_adapter_and_text_is_not_counted_where_a_method_cannot_have_it() -> None:
+    _, storage = costs(plan_of(["qu"], language_adapters={"qu": "none"}))
+    assert storage["madx"].total_bytes == BASE + 4 * LANGUAGE + 2 * TASK
+    assert storage["mlm_target"].total_bytes == 4 * 2 * MODEL
+    counted = {row.languages for row in storage.values()}, {storage["madx"].languages, storage["mlm_target"].languages}
+    assert counted == ({4, 5}, {4})
+
+
+@pytest.mark.parametrize(
+    ("stage", "method"),
+    [
+        ("train_language_adapter", "madx"),
+        ("train_task_adapter", "task_adapter_only"),
+        ("finetune_base_model", "mlm_target"),
+        ("finetune_base_model", "full_finetuning"),
+    ],
+)
+def test_one_failed_training_leaves_the_total_unknown(stage: str, method: str) -> None:
+    plan = plan_of()
+    failed = [job.fingerprint for job in plan.jobs.values() if job.stage == stage][-1:]
+    failed += [job.fingerprint for job in plan.jobs.values() if job.stage == stage][:1]
+    _, storage = costs(plan, but=failed)
+    assert storage[method].total_bytes is None
+    assert storage["lora"].total_bytes == BASE + 2 * LORA
 
 
 def test_artifacts_that_were_made_before_anything_was_measured_have_their_bytes_alone() -> None:

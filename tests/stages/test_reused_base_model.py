@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from madx_pipeline.adapter_model import AdapterModel, lend
 from madx_pipeline.adapter_model.base import read_base_model
 from madx_pipeline.stage import Workspace
+from madx_pipeline.training import cost
 from tests.tasks.tiny_world import QUICK, SOURCE, TinyWorld, interrupt_at, run_stage
 
 
@@ -59,6 +62,27 @@ def test_two_jobs_make_the_same_bytes_in_one_process_as_in_two(
         apart.append(trained(world, tmp_path / f"apart{seed}", on, seed))
     assert len(reads) == 3
     assert together == apart
+
+
+def test_the_peak_of_a_fine_tuning_is_counted_without_what_was_lent_before(
+    world: TinyWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[int] = []
+    forget = cost.forget_peak
+
+    def forgets() -> bool:
+        known = forget()
+        alive.append(sum(one() is not None for one in lent))
+        return known
+
+    lent: list[weakref.ref[torch.nn.Parameter]] = []
+    trained(world, tmp_path / "adapter", True, 1)
+    lent += [weakref.ref(one) for one in lend._kept[0].model.parameters()]
+    monkeypatch.setattr(cost, "forget_peak", forgets)
+    artifacts = {"base_model": world.base, "task_data": world.task_data("ner", SOURCE)}
+    changes = {**QUICK, "learning_rate": 0.005}
+    run_stage("finetune_base_model", tmp_path / "tuned", artifacts, {"seed": 1}, **changes)
+    assert (len(lent) > 10, alive) == (True, [0])
 
 
 def test_a_job_that_failed_half_way_leaves_nothing_behind(

@@ -40,7 +40,7 @@
       const input = document.createElement("input");
       input.type = "search";
       input.className = "filter";
-      input.placeholder = "Filter languages";
+      input.placeholder = "Filter rows";
       input.setAttribute("aria-label", "Filter the rows of the table below");
       input.addEventListener("input", () => {
         const wanted = input.value.trim().toLocaleLowerCase();
