@@ -23,3 +23,10 @@ def shared() -> Path:
     if not (folder / "data" / "manifest.json").is_file():
         pytest.skip("the folder of real data (../shared) is not here")
     return folder
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Some versions of pytest and xdist ignore groups together, and every expensive fixture is made twice, unseen."""
+    grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+    if getattr(session.config.option, "loadgroup", False) and any("@" not in item.nodeid for item in grouped):
+        raise pytest.UsageError("xdist does not honour groups here: install the versions in constraints.txt.")

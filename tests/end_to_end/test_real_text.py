@@ -40,7 +40,7 @@ def test_pos_from_english_to_eight_languages_runs_to_a_report(shared: Path, tmp_
             "source_language": "en",
             "target_languages": list(TREEBANKS),
             "corpora": {
-                code: {"path": str(shared / f"data/text/{code}.txt.gz"), "max_lines": 600}
+                code: {"path": str(shared / f"data/text/{code}.txt.gz"), "max_lines": 2000}
                 for code in ("en", *TREEBANKS)
             },
             "tasks": {"pos": {"card": "conllu", "files": {"en": english, **targets}}},
@@ -49,12 +49,12 @@ def test_pos_from_english_to_eight_languages_runs_to_a_report(shared: Path, tmp_
             "stages": {
                 "train_language_adapter": {
                     "max_steps": 24,  # slowly: languages that the base model knows well have little to gain
-                    "eval_steps": 12,
-                    "max_eval_samples": 60,
+                    "eval_steps": 8,
                     "max_length": 64,
                     "learning_rate": 0.0001,
                     "per_device_train_batch_size": 16,
                     "gradient_accumulation_steps": 1,
+                    "packing": "lines",
                 },
                 "train_task_adapter": {"num_train_epochs": 2, "learning_rate": 0.002},
             },
