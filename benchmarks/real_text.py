@@ -83,7 +83,9 @@ def recipe(data: Path, model: Path) -> dict[str, Any]:
 
 def show(results: dict[str, Any]) -> None:
     """Prints mean and interval by language and method, and what the report says of each language."""
-    cells = {(row["language"], row["method"]): row for row in results["summary"]}
+    primary = {score["metric"] for score in results["scores"] if score["primary"]}
+    rows = [row for row in results["summary"] if row["metric"] in primary]
+    cells = {(row["language"], row["method"]): row for row in rows}
     verdicts = {verdict["language"]: verdict for verdict in results["verdicts"]}
     print(f"| language | {' | '.join(METHODS)} | MAD-X helps |\n|---|{'---|' * (len(METHODS) + 1)}")
     for language in ("en", *TREEBANKS):
