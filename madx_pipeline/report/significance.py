@@ -15,7 +15,6 @@ from typing import Literal
 
 import numpy as np
 
-from madx_pipeline.report.bootstrap import Sample, difference, estimate_of
 from madx_pipeline.report.outcomes import Values
 from madx_pipeline.report.uncertainty import LEVEL, Estimate, root_of, special
 
@@ -45,40 +44,6 @@ class PairedComparison:
     p_value: float
     smallest_detectable: float | None
     seeds_varied: bool
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a comparison says once the others of its family are known.
-
-    Attributes:
-        effect: `helps` or `hurts` if the corrected p value is below the level, else `no evidence`.
-        difference: By how much, as a fraction.
-        corrected_p_value: The p value after Holm's correction.
-    """
-
-    effect: Effect
-    difference: float
-    corrected_p_value: float
-
-
-def compare(system: Sample, other: Sample, level: float = LEVEL) -> PairedComparison | None:
-    """Compares two systems on the examples and the seeds that both have.
-
-    Args:
-        system: The one that may be better.
-        other: What it is compared with. Without seeds of its own, such as the majority class, it is sampled with
-            the same outcomes for every seed of `system`.
-        level: Share of true nulls that may be rejected; the interval has the level 1 - `level`.
-
-    Returns:
-        The comparison, or None if the two have no seed in common.
-
-    Raises:
-        JobError: If the two were not sampled from test sets of one size.
-    """
-    sample = difference(system, other)
-    return None if sample is None else comparison_of(estimate_of(sample), level)
 
 
 def comparison_of(estimate: Estimate, level: float = LEVEL) -> PairedComparison:
@@ -160,15 +125,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
         corrected[index] = largest
     return corrected
-
-
-def findings(comparisons: Sequence[PairedComparison], level: float = LEVEL) -> list[Finding]:
-    """What the comparisons of one family say, such as those of one method on every language, in the order given."""
-    corrected = holm([comparison.p_value for comparison in comparisons])
-    return [
-        Finding(effect_of(comparison.difference, p_value, level), comparison.difference, p_value)
-        for comparison, p_value in zip(comparisons, corrected, strict=True)
-    ]
 
 
 def effect_of(difference: float, p_value: float, level: float = LEVEL) -> Effect:

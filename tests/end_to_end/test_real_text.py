@@ -6,21 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.real_text import TREEBANKS
 from tests.end_to_end.small_base import small_base
 from tests.end_to_end.story import madx, results_of, write_recipe
 
 pytestmark = pytest.mark.slow
-
-TREEBANKS = {
-    "de": "de_gsd",
-    "fi": "fi_tdt",
-    "fr": "fr_sequoia",
-    "vi": "vi_vtb",
-    "tl": "tl_trg",
-    "ceb": "ceb_gja",
-    "ht": "ht_autogramm",
-    "yo": "yo_ytb",
-}
 
 
 def test_pos_from_english_to_eight_languages_runs_to_a_report(shared: Path, tmp_path: Path) -> None:

@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
 
-from madx_pipeline.report.bootstrap import Sample, sample_of
+from madx_pipeline.report.bootstrap import Sample, difference, estimate_of, sample_of
 from madx_pipeline.report.outcomes import Counts, measure_of
 from madx_pipeline.report.significance import (
     POWER,
     PairedComparison,
-    compare,
     comparison_of,
     effect_of,
-    findings,
     holm,
     smallest_detectable,
 )
@@ -35,9 +33,9 @@ def system(*right: list[int], resamples: int = 1000) -> Sample:
 
 
 def compared(system: Sample, other: Sample) -> PairedComparison:
-    found = compare(system, other)
-    assert found is not None
-    return found
+    sample = difference(system, other)
+    assert sample is not None
+    return comparison_of(estimate_of(sample))
 
 
 def test_with_one_seed_it_is_the_paired_t_test_over_examples() -> None:
@@ -88,7 +86,7 @@ def test_a_system_is_compared_with_the_majority_class_on_every_seed() -> None:
 
 
 def test_without_a_common_seed_there_is_no_comparison() -> None:
-    assert compare(system([1, 0]), sample_of(ACCURACY, {9: counts([1, 0])})) is None
+    assert difference(system([1, 0]), sample_of(ACCURACY, {9: counts([1, 0])})) is None
 
 
 def test_one_example_is_no_evidence_and_could_have_shown_nothing() -> None:
@@ -127,14 +125,14 @@ def test_holms_correction_in_a_worked_example() -> None:
     assert holm([]) == []
 
 
-def test_a_finding_is_what_stands_after_the_correction() -> None:
+def test_an_effect_is_what_stands_after_the_correction() -> None:
     estimates = [Estimate(value, 1e-4, 0.0, 1e6, 0) for value in (0.05, 0.022, -0.05, 0.0)]
     comparisons = [comparison_of(estimate) for estimate in estimates]
     assert comparisons[1].p_value < 0.05
-    found = findings(comparisons)
-    assert [finding.effect for finding in found] == ["helps", "no evidence", "hurts", "no evidence"]
-    assert [finding.difference for finding in found] == [0.05, 0.022, -0.05, 0.0]
-    assert found[1].corrected_p_value == pytest.approx(2 * comparisons[1].p_value)
+    corrected = holm([comparison.p_value for comparison in comparisons])
+    assert corrected[1] == pytest.approx(2 * comparisons[1].p_value)
+    found = [effect_of(one.difference, p_value) for one, p_value in zip(comparisons, corrected, strict=True)]
+    assert found == ["helps", "no evidence", "hurts", "no evidence"]
 
 
 def test_the_level_is_not_reached_at_the_level() -> None:
@@ -175,7 +173,11 @@ def test_after_the_correction_few_families_have_a_false_finding() -> None:
     world, chance, wrong = World(seeds=0.2, own=0.5), np.random.default_rng(8), 0
     for _ in range(300):
         family = [run(world, chance, 3, 100) for _ in range(20)]
-        wrong += any(finding.effect != "no evidence" for finding in findings(family))
+        corrected = holm([comparison.p_value for comparison in family])
+        wrong += any(
+            effect_of(comparison.difference, p_value) != "no evidence"
+            for comparison, p_value in zip(family, corrected, strict=True)
+        )
     assert wrong / 300 <= 0.1
 
 
