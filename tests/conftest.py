@@ -10,6 +10,9 @@ import pytest
 # As the command line does: before torch is imported anywhere.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# One thread here and in every process that a test starts: with another number sums round otherwise, and the tests run
+# side by side.
+os.environ["OMP_NUM_THREADS"] = "1"
 # No test needs a hub; one that reaches for it anyway should fail at once, not after a time-out.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
