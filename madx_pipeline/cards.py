@@ -8,7 +8,7 @@ reads data, so planning stays quick; files are only hashed.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -94,10 +94,10 @@ def corpus_material(choice: CorpusChoice, language: str, folder: Path, content_h
         source = CorpusSource(text=content_hash(path), max_lines=choice.max_lines)
         return Material(source.as_json(), {"path": str(path)})
     card = corpus_card(str(choice.card))
-    problems = language_problems(card, language)
+    problems = language_problems(card, language, partial(_take_text, card.name, language), choice.language)
     if problems:
         raise InputError(problems)
-    called = card.call(language)
+    called = card.call(choice.language or language)
     source = CorpusSource(
         card=card.name,
         hub=card.source.table(called, ("train",)) if isinstance(card.source, HubSource) else None,
@@ -133,14 +133,16 @@ def task_material(
         raise InputError(problems)
     if language in choice.files or card.source == "files":
         return _from_files(card, choice, language, folder, content_hash, needs)
-    problems = language_problems(card, language) or missing_splits(card, language, needs)
+    taken = choice.languages.get(language)
+    problems = language_problems(card, language, partial(_take_data, language), taken)
+    problems = problems or missing_splits(card, language, needs)
     if choice.read and not choice.files:
         problems.append(
             Problem(f"read has no effect: no files are given, and {card.name} reads none.", "Leave it out.")
         )
     if problems:
         raise InputError(problems)
-    called = card.call(language)
+    called = card.call(taken or language)
     if isinstance(card.source, HubSource):
         read = card.read if card.source.columns is None else None
         source = _task_source(card, choice, language, hub=card.source.table(called, needs), read=read)
@@ -163,7 +165,8 @@ def _from_files(
     if problems:
         raise InputError(problems)
     if read is not None:
-        read = for_language(read, card.call(language) if card.speaks(language) else language)
+        taken = choice.languages.get(language, language)
+        read = for_language(read, card.call(taken) if card.speaks(taken) else taken)
     paths = {split: absolute(given[split], folder) for split in used}
     source = _task_source(
         card, choice, language, files={split: content_hash(path) for split, path in paths.items()}, read=read
@@ -184,6 +187,16 @@ def _task_source(card: TaskCard, choice: TaskChoice, spoken: str, **material: An
         answers_in=spoken if card.task_type == "question_answering" else None,
         **material,
     )
+
+
+def _take_text(card: str, language: str, taken: str) -> str:
+    """How a recipe says that text in another language is taken for that of one."""
+    return f'corpora: {{"{language}": {{card: {card}, language: "{taken}"}}}}'
+
+
+def _take_data(language: str, taken: str) -> str:
+    """How a recipe says that labelled data in another language is taken for that of one."""
+    return f'languages: {{"{language}": "{taken}"}}'
 
 
 def _read_card(kind: CardKind, name: str, model: type[_Card]) -> _Card:

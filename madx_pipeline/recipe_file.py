@@ -146,7 +146,8 @@ def _across_fields(recipe: Recipe, file: str) -> list[Problem]:
 def _strangers(recipe: Recipe, file: str) -> list[Problem]:
     """Languages that a part of the recipe speaks of, and that are neither source nor target."""
     parts: dict[str, Iterable[str]] = {"corpora": recipe.corpora, "language_adapters": recipe.language_adapters}
-    parts |= {f"tasks.{name}.files": choice.files for name, choice in recipe.tasks.items()}
+    for name, choice in recipe.tasks.items():
+        parts |= {f"tasks.{name}.files": choice.files, f"tasks.{name}.languages": choice.languages}
     problems = []
     for part, languages in parts.items():
         for language in languages:

@@ -167,6 +167,33 @@ def test_a_language_the_card_does_not_have_is_answered_with_the_nearest(folder: 
     assert messages(error) == ['wikiann has no language "quz". Nearest: "qu" (Quechua). All: madx show wikiann.']
 
 
+def test_a_near_language_is_taken_only_where_the_recipe_says_so(folder: Path) -> None:
+    with pytest.raises(InputError) as error:
+        task(TaskChoice(card="sib200"), "qu", folder)
+    [problem] = error.value.problems
+    assert problem.message == ('sib200 has no language "qu". Nearest: "quy" (Ayacucho Quechua). All: madx show sib200.')
+    assert problem.hint.startswith('To take it for qu, say so: languages: {"qu": "quy"}.')
+    said = TaskSource.model_validate(task(TaskChoice(card="sib200", languages={"qu": "quy"}), "qu", folder).source)
+    assert said.hub is not None
+    assert said.hub.files == {"test": "data/quy_Latn/test.tsv"}
+
+
+def test_norwegian_is_no_nb_and_nn_and_none_of_them_is_taken_for_another_unasked(folder: Path) -> None:
+    with pytest.raises(InputError, match=r'wikipedia has no language "nb". Nearest: "no" .Norwegian., "nn"'):
+        corpus_material(CorpusChoice(card="wikipedia"), "nb", folder, sha256)
+    said = corpus_material(CorpusChoice(card="wikipedia", language="no"), "nb", folder, sha256)
+    assert CorpusSource.model_validate(said.source).hub == (
+        CorpusSource.model_validate(corpus_material(CorpusChoice(card="wikipedia"), "no", folder, sha256).source).hub
+    )
+
+
+def test_what_is_taken_for_a_language_must_be_there(folder: Path) -> None:
+    with pytest.raises(InputError, match=r'"quz" is to be taken for "qu", and sib200 does not have it\.'):
+        task(TaskChoice(card="sib200", languages={"qu": "quz"}), "qu", folder)
+    with pytest.raises(InputError, match=r'"quz" is to be taken for "quy", and wikipedia does not have it\.'):
+        corpus_material(CorpusChoice(card="wikipedia", language="quz"), "quy", folder, sha256)
+
+
 def test_the_material_of_a_language_does_not_depend_on_the_others(folder: Path) -> None:
     alone = TaskChoice(card="conllu", files={"qu": {"test": "test.conllu"}})
     among = TaskChoice(card="conllu", files={"qu": {"test": "test.conllu"}, "sw": {"test": "dev.conllu"}})

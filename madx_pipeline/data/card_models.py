@@ -114,6 +114,8 @@ class CorpusChoice(_Part):
     card: str | None = None
     path: str | None = None
     """Text file, plain or gzip, a sentence or document a line; relative to the recipe's folder."""
+    language: str | None = None
+    """Language of the card that is taken for this one, where the card has only a near one: `quy` for `qu`."""
     max_lines: int | None = Field(default=None, ge=2)
     """Lines read at most (default: the stage's own limit)."""
 
@@ -121,6 +123,8 @@ class CorpusChoice(_Part):
     def _one_source(self) -> Self:
         if (self.card is None) == (self.path is None):
             raise ValueError("give exactly one of card, path")
+        if self.language is not None and self.card is None:
+            raise ValueError("language goes with card")
         return self
 
 
@@ -130,6 +134,8 @@ class TaskChoice(_Part):
     card: str
     files: dict[str, dict[Split, str]] = Field(default_factory=dict)
     """Language to split to file; takes the place of the card's own source for that language."""
+    languages: dict[str, str] = Field(default_factory=dict)
+    """Language of the recipe to the language of the card that is taken for it, where the card has only a near one."""
     labels: dict[str, str] = Field(default_factory=dict)
     """Their label to ours, by name. For a task in IOB2 these are entity types: `{DATE: O, OTH: LOC}`."""
     read: dict[str, Any] = Field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from madx_pipeline.data.card_models import Card, HubSource, TaskCard, TaskChoice
 from madx_pipeline.data.formats import ReadOptions
 from madx_pipeline.errors import Problem, nearest
-from madx_pipeline.languages import language_name
+from madx_pipeline.languages import language_name, near_codes
 from madx_pipeline.recipe_errors import field_problems
 
-_CLOSE = 10
-"""Distance of languages by CLDR's table; below it a reader of one mostly reads the other."""
+_NEAREST = 3
+"""Near languages that are named."""
 _WITHOUT = {
     "train": "is the source language and has no train split: the task adapter learns from it.",
     "validation": "is the source language and has no validation split: the task adapter that is kept is chosen on it.",
@@ -68,29 +68,36 @@ def missing_splits(card: TaskCard, language: str, needs: Sequence[str]) -> list[
     ]
 
 
-def language_problems(card: Card, language: str) -> list[Problem]:
-    """What is wrong with asking a card for a language."""
-    if card.speaks(language):
-        return []
-    close = _nearest_language(language, list(card.languages))
-    near = f' Nearest: "{close}" ({language_name(close)}).' if close is not None else ""
-    return [
-        Problem(
-            f'{card.name} has no language "{language}".{near} All: madx show {card.name}.',
-            "Correct the code, leave the language out, or bring files of your own.",
+def language_problems(card: Card, language: str, say: Callable[[str], str], taken: str | None = None) -> list[Problem]:
+    """What is wrong with asking a card for a language.
+
+    Args:
+        card: The card.
+        language: Language of the recipe.
+        say: How the recipe says that another language of the card, which is given, is taken for it.
+        taken: The other language, if the recipe says so already.
+    """
+    if card.languages == "any":
+        return [Problem(f"{card.name} has no languages of its own, so none is taken for another.", "Leave it out.")] * (
+            taken is not None
         )
-    ]
+    if taken is not None and taken not in card.languages:
+        message = f'"{taken}" is to be taken for "{language}", and {card.name} does not have it.'
+        return [Problem(message, f"All: madx show {card.name}.")]
+    if taken is not None or language in card.languages:
+        return []
+    near = near_codes(language, card.languages) or _spelt_alike(language, list(card.languages))
+    names = ", ".join(f'"{code}" ({language_name(code)})' for code in near[:_NEAREST])
+    found = f" Nearest: {names}." if near else ""
+    message = f'{card.name} has no language "{language}".{found} All: madx show {card.name}.'
+    taking = f"To take it for {language}, say so: {say(near[0])}. " if near else ""
+    return [Problem(message, f"{taking}Or correct the code, leave the language out, bring files of your own.")]
 
 
-def _nearest_language(language: str, codes: Sequence[str]) -> str | None:
-    """The same or a closely related language (`qu` for `quz`); failing that, a code that is spelt alike."""
-    import langcodes
-
-    try:
-        close, distance = langcodes.closest_match(language, codes, max_distance=_CLOSE)
-    except langcodes.LanguageTagError:
-        return nearest(language, codes)
-    return str(close) if distance < _CLOSE else nearest(language, codes)
+def _spelt_alike(language: str, codes: Sequence[str]) -> list[str]:
+    """A code that was perhaps meant, where none is near."""
+    close = nearest(language, codes)
+    return [close] if close is not None else []
 
 
 def label_problems(card: TaskCard, choice: TaskChoice) -> list[Problem]:
