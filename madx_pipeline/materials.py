@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import yaml
 
-from madx_pipeline.cards import corpus_card, corpus_material, task_material
+from madx_pipeline.cards import corpus_card
 from madx_pipeline.data.sources import Split
 from madx_pipeline.errors import InputError, Problem
 from madx_pipeline.languages import language_name
@@ -26,6 +26,8 @@ from madx_pipeline.published.ready import ReadyAdapters, Wanted
 from madx_pipeline.recipe import BaseModelChoice, Recipe
 from madx_pipeline.recipe_file import RecipeFile
 from madx_pipeline.shipped import shipped_folder
+from madx_pipeline.task_material import task_material
+from madx_pipeline.text_material import corpus_material
 
 _SOURCE_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 _TARGET_SPLITS: tuple[Split, ...] = ("test",)

@@ -11,6 +11,8 @@ import yaml
 
 from madx_pipeline.cards import card_names, corpus_card, task_card
 from madx_pipeline.commands.language_pages import language_page, language_rows
+from madx_pipeline.data.card_models import CorpusCard, TaskCard
+from madx_pipeline.data.reach import reach
 from madx_pipeline.errors import InputError, nearest, suggestion
 from madx_pipeline.languages import is_language, language_problem
 from madx_pipeline.published.catalogue import catalogue_of
@@ -53,6 +55,9 @@ def show_thing(name: str) -> None:
     path = _pages().get(name)
     if path is not None:
         typer.echo(path.read_text(encoding="utf-8").rstrip())
+        card = _card(name)
+        if card is not None:
+            typer.echo(f"# Where it is: {reach(card)}.")
         return
     if is_language(name):
         typer.echo(language_page(name))
@@ -81,9 +86,20 @@ def _stages() -> list[Row]:
 
 
 def _cards() -> list[Row]:
-    corpora = [{"name": name, "kind": "corpus", "summary": corpus_card(name).summary} for name in card_names("corpora")]
-    tasks = [{"name": name, "kind": "task", "summary": task_card(name).summary} for name in card_names("tasks")]
+    corpora = [_card_row(corpus_card(name)) for name in card_names("corpora")]
+    tasks = [_card_row(task_card(name)) for name in card_names("tasks")]
     return corpora + tasks + [_catalogue_row(path.stem) for path in _catalogue_pages()]
+
+
+def _card(name: str) -> CorpusCard | TaskCard | None:
+    if name in card_names("corpora"):
+        return corpus_card(name)
+    return task_card(name) if name in card_names("tasks") else None
+
+
+def _card_row(card: CorpusCard | TaskCard) -> Row:
+    reached = reach(card)
+    return {"name": card.name, "kind": card.kind, "reach": reached, "summary": f"{card.summary} [{reached}]"}
 
 
 def _catalogue_pages() -> list[Path]:

@@ -9,12 +9,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from madx_pipeline.data.card_models import Card, HubSource, TaskCard, TaskChoice
+from madx_pipeline.data.card_models import Card, DataChoice, GithubSource, HubSource, TaskCard
 from madx_pipeline.data.formats import ReadOptions
-from madx_pipeline.errors import Problem, nearest
+from madx_pipeline.data.sources import Split
+from madx_pipeline.errors import InputError, Problem, nearest
 from madx_pipeline.languages import language_name, near_codes
 from madx_pipeline.recipe_errors import field_problems
 
+_REMOTE = (HubSource, GithubSource)
 _NEAREST = 3
 """Near languages that are named."""
 _WITHOUT = {
@@ -55,17 +57,33 @@ def split_problems(card: str, language: str, given: Collection[str], needs: Sequ
     ]
 
 
-def missing_splits(card: TaskCard, language: str, needs: Sequence[str]) -> list[Problem]:
-    """What is missing where a data set was made for evaluation alone."""
-    there = card.source.splits if isinstance(card.source, HubSource) else needs
+def missing_splits(card: TaskCard, language: str, called: str, needs: Sequence[Split]) -> list[Problem]:
+    """What is missing where a data set, or a language in it, was made for evaluation alone."""
+    there: Sequence[Split] = card.source.splits_of(called) if isinstance(card.source, _REMOTE) else needs
+    whole = [*there, *(["test"] if card.test is not None else [])]
     return [
         Problem(
             f'"{language}" {_WITHOUT[split]} {card.name} is for evaluation.',
-            f'Add files of another data set: files: {{"{language}": {{{split}: ...}}}}.',
+            f'Say which data set to learn it on (train_on: ...), or add files: {{"{language}": {{{split}: ...}}}}.',
         )
         for split in needs
-        if split not in there
+        if split not in whole
     ]
+
+
+def pinned_revision(card: Card, source: HubSource, given: str | None) -> str:
+    """The commit to take a card's files from.
+
+    Raises:
+        InputError: If neither the card nor the recipe has one.
+    """
+    revision = given or source.revision
+    if revision is None:
+        raise InputError(
+            f"{card.name}: no commit of {source.hub} is known here, and what is not pinned cannot be told apart later.",
+            "Add revision: <the commit to use, 40 hex digits>, or bring files of your own.",
+        )
+    return revision
 
 
 def language_problems(card: Card, language: str, say: Callable[[str], str], taken: str | None = None) -> list[Problem]:
@@ -100,7 +118,7 @@ def _spelt_alike(language: str, codes: Sequence[str]) -> list[str]:
     return [close] if close is not None else []
 
 
-def label_problems(card: TaskCard, choice: TaskChoice) -> list[Problem]:
+def label_problems(card: TaskCard, choice: DataChoice) -> list[Problem]:
     """What is wrong with the map of labels.
 
     In IOB2 the map is one of entity types; a tag in it would never match anything.
