@@ -209,6 +209,11 @@ class TaskChoice(DataChoice):
     """Language of the recipe to the language of the card that is taken for it, where the card has only a near one."""
     train_on: TrainChoice | None = None
     """Data set for training and model selection, where the card's has none (XCOPA, AmericasNLI, XQuAD)."""
+    target_languages: list[str] | None = None
+    """Targets of the recipe that this task is evaluated on; all of them if left out, and `[]` for a task that is only
+    learnt."""
+    continue_from: str | None = None
+    """Task of the recipe from whose training this one goes on."""
     adapter: TaskAdapterChoice | None = None
     """A ready task adapter, taken in the place of training one by the methods that stack on a language adapter."""
 
