@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 from pydantic import ValidationError
 
 from madx_pipeline.cards import card_names, corpus_card, task_card
+from madx_pipeline.cli import main
 from madx_pipeline.data.card_models import Card, CorpusChoice, GithubSource, HubSource, TaskChoice
+from madx_pipeline.data.reach import reach
 from madx_pipeline.data.sources import CorpusSource, Split, TaskSource
 from madx_pipeline.errors import InputError
 from madx_pipeline.languages import is_language
@@ -408,3 +411,25 @@ def test_where_no_commit_is_known_the_recipe_has_to_name_one(folder: Path) -> No
     assert (hub.revision, hub.files) == ("a" * 40, {"train": "v1.0/wol-Latn/*.parquet"})
     with pytest.raises(ValidationError, match="pattern"):
         CorpusChoice(card="glotcc", revision="main")
+
+
+def test_a_card_says_what_of_it_can_be_had_without_a_network(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["madx", "list", "cards", "--json"])
+    with pytest.raises(SystemExit):
+        main()
+    reached = {row["name"]: row.get("reach") for row in json.loads(capsys.readouterr().out)}
+    assert reached["miniature_ner"] == "built in"
+    assert reached["conllu"] == reached["text"] == "your files"
+    assert reached["squad"] == "needs the network: the Hub; in the cache: 0 of 1 languages"
+    assert reached["glotcc"] == "needs the network: the Hub, at a commit that the recipe names"
+    source = task_card("squad").source
+    assert isinstance(source, HubSource)
+    folder = tmp_path / "datasets--rajpurkar--squad" / "snapshots" / str(source.revision) / "plain_text"
+    folder.mkdir(parents=True)
+    (folder / "train-00000-of-00001.parquet").touch()
+    assert reach(task_card("squad")).endswith("0 of 1 languages")
+    (folder / "validation-00000-of-00001.parquet").touch()
+    assert reach(task_card("squad")) == "in the cache, from the Hub"
