@@ -6,7 +6,6 @@ imported before a command needs it, so `madx --help` answers at once.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -16,6 +15,7 @@ import typer
 from madx_pipeline import __version__
 from madx_pipeline.cli_adapters import adapters
 from madx_pipeline.cli_export import export
+from madx_pipeline.environment import set_environment
 from madx_pipeline.errors import MadxError
 
 app = typer.Typer(
@@ -26,15 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-_ENVIRONMENT = {
-    "OMP_WAIT_POLICY": "PASSIVE",  # several threads on busy cores spin at barriers otherwise, up to 20 times slower
-    "TOKENIZERS_PARALLELISM": "false",  # we run jobs side by side instead
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-    "TRANSFORMERS_VERBOSITY": "error",
-}
-"""Set before torch is imported, and inherited by worker processes."""
 
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped recipe.")]
 HomeOption = Annotated[Path, typer.Option("--home", help="Folder of the store and the reports.")]
@@ -69,8 +60,9 @@ def run(
 ) -> None:
     """Run a recipe to its report; what is finished is found, not made again."""
     from madx_pipeline.commands.run import RunOptions, run_recipe
+    from madx_pipeline.runners import Choice
 
-    options = RunOptions(only, until, language, runner, workers, force, locked)
+    options = RunOptions(only, until, language, Choice(runner, workers), force, locked)
     raise typer.Exit(run_recipe(recipe, home, options))
 
 
@@ -135,8 +127,7 @@ app.add_typer(adapters, name="adapters")
 
 def main() -> NoReturn:
     """Entry point: turns errors into lines and exit codes."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    set_environment()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:

@@ -22,6 +22,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from madx_pipeline.adapter_model import AdapterModel
 from madx_pipeline.records import Json
+from madx_pipeline.training import processes
 
 _NOTE = "cost.json"
 _STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -76,10 +77,13 @@ class Cost:
             "trainable_parameters": sum(one.numel() for one in parameters if one.requires_grad),
             "parameters": sum(one.numel() for one in parameters),
             "device": "cuda" if torch.cuda.is_available() else "cpu",
+            "processes": processes.count(),
         }
 
     def _write(self) -> None:
         """Whole or not at all; a power cut may take it, for it is not worth waiting for the disk."""
+        if not processes.is_first():
+            return
         draft = self.folder / f"{_NOTE}.{os.getpid()}.tmp"
         draft.write_text(json.dumps({"seconds": self.seconds, "peak": self.peak}), encoding="utf-8")
         draft.replace(self.folder / _NOTE)
