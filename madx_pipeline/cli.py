@@ -121,6 +121,21 @@ def verify(home: HomeOption = DEFAULT_HOME) -> None:
     raise typer.Exit(verify_store(home))
 
 
+@app.command(name="run-job")
+def run_job(
+    job: Annotated[str | None, typer.Argument(metavar="FOLDER", help="Folder of its artifact in the store.")] = None,
+    *,
+    from_list: Annotated[
+        Path | None, typer.Option("--from-list", help="A file with a folder a line, of which Slurm's task takes one.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Do one job that `madx run` has written down under the home folder (what Slurm runs)."""
+    from madx_pipeline.commands.run_job import run_job as do
+
+    raise typer.Exit(do(job, from_list, home))
+
+
 app.command()(export)
 app.add_typer(adapters, name="adapters")
 

@@ -1,4 +1,4 @@
-"""A job as a file: how it reaches a process that was not told of it otherwise.
+"""A job as a file: how it reaches a process that was not told of it otherwise, and how it ended as another.
 
 `<home>/jobs/<stage>/<folder>.json` holds a job as plain data, beside the store and in the same order. A file may come
 from anywhere, so what is read is validated like input: known stage, names that are no paths, a fingerprint that is
@@ -15,6 +15,7 @@ from typing import Any
 from madx_pipeline.durable import write_durably
 from madx_pipeline.errors import InputError
 from madx_pipeline.jobs import Job, fingerprint_of
+from madx_pipeline.outcome import Outcome
 from madx_pipeline.stage import STAGES, Resources, stage_module
 
 _FOLDER = re.compile(r"[a-z_]+/[A-Za-z0-9][A-Za-z0-9_.-]*-[0-9a-f]{12}")
@@ -79,6 +80,31 @@ def read_job(home: Path, folder: str) -> Job:
     if job.folder != folder:
         raise InputError(f"{path} holds another job: {job.folder}.", "Let `madx run` write it again.")
     return job
+
+
+def note_outcome(job: Job, home: Path, outcome: Outcome) -> None:
+    """Leaves a note of how a job ended, for whoever has to wait for it from afar."""
+    path = _outcome_path(home, job)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(path, outcome.to_json())
+
+
+def noted_outcome(job: Job, home: Path) -> Outcome | None:
+    """How a job ended that was run from its file, or None."""
+    try:
+        outcome = Outcome.from_json(_outcome_path(home, job).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return outcome if outcome.fingerprint == job.fingerprint else None
+
+
+def forget_outcome(job: Job, home: Path) -> None:
+    """Before a job is run again."""
+    _outcome_path(home, job).unlink(missing_ok=True)
+
+
+def _outcome_path(home: Path, job: Job) -> Path:
+    return job_path(home, job.folder).with_suffix(".outcome")
 
 
 def _problem(job: Job) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from madx_pipeline.errors import Problem
@@ -17,6 +18,9 @@ from madx_pipeline.graph import Graph
 from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.outcome import Outcome
 from madx_pipeline.store import Store
+
+Do = Callable[[Job, Path], Outcome]
+"""What is done with a job where it runs: `execute`, or what a test or a benchmark has in its place."""
 
 
 class Runner(Protocol):

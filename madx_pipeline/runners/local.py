@@ -25,13 +25,11 @@ from madx_pipeline.graph import Graph, Ready
 from madx_pipeline.jobs import Job
 from madx_pipeline.machine import VISIBLE_GPUS
 from madx_pipeline.outcome import Outcome
+from madx_pipeline.runner import Do
 from madx_pipeline.store import Store
 
 _LOOK_FOR_PARENT_EVERY = 0.5
 """Seconds between two looks of a worker at whether its parent lives."""
-
-Do = Callable[[Job, Path], Outcome]
-"""What a worker does with a job; a function of a module."""
 
 
 @dataclass

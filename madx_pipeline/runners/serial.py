@@ -9,6 +9,7 @@ from madx_pipeline.execute import execute
 from madx_pipeline.graph import Graph, Ready
 from madx_pipeline.jobs import Job
 from madx_pipeline.outcome import Outcome
+from madx_pipeline.runner import Do
 
 
 class SerialRunner:
@@ -16,8 +17,9 @@ class SerialRunner:
 
     farewell = "Run again to resume."
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, do: Do = execute) -> None:
         self._home = home
+        self._do = do
 
     def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
         """Does the jobs of a graph, the most urgent of those that can start first."""
@@ -25,7 +27,7 @@ class SerialRunner:
         while ready:
             job = ready.take()
             started(job)
-            outcome = execute(job, self._home)
+            outcome = self._do(job, self._home)
             if outcome.is_there:
                 ready.made(job.fingerprint)
             yield outcome

@@ -142,6 +142,7 @@ def _arguments(training: Training, params: TrainingParams, seed: int, out: Works
         optim="adamw_torch_fused",
         logging_nan_inf_filter=False,
         remove_unused_columns=False,
+        use_cpu=not torch.cuda.is_available(),  # said aloud, or several processes on the CPU would each train alone
         dataloader_pin_memory=torch.cuda.is_available(),
         disable_tqdm=True,
         run_name=out.name or None,
@@ -149,6 +150,8 @@ def _arguments(training: Training, params: TrainingParams, seed: int, out: Works
         ddp_broadcast_buffers=False,  # they are constants; processes may differ in how many passes they make of a batch
         **params.model_dump(include=_TRAINER_ARGUMENTS),
     )
+    if arguments.world_size != processes.count():
+        raise JobError(f"{processes.count()} processes share this training, the Trainer sees {arguments.world_size}.")
     arguments._n_gpu = min(arguments.n_gpu, 1)  # DataParallel fails inside adapters: one process, one GPU
     return arguments
 
