@@ -53,8 +53,9 @@ def run(
     only: Annotated[str | None, typer.Option("--only", metavar="STAGE", help="Run jobs of this stage only.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Run up to this stage.")] = None,
     language: Annotated[str | None, typer.Option("--language", help="Run what this language needs.")] = None,
-    runner: Annotated[str | None, typer.Option("--runner", help="serial or local.")] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes of the local runner.")] = None,
+    runner: Annotated[str | None, typer.Option("--runner", help="serial, local or ray.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes side by side here.")] = None,
+    address: Annotated[str | None, typer.Option("--address", help="A Ray cluster that is there (ray).")] = None,
     force: Annotated[str | None, typer.Option("--force", metavar="STAGE", help="Make these again.")] = None,
     locked: Annotated[bool, typer.Option("--locked", help="Take no adapter that the lock file does not hold.")] = False,
 ) -> None:
@@ -62,7 +63,7 @@ def run(
     from madx_pipeline.commands.run import RunOptions, run_recipe
     from madx_pipeline.runners import Choice
 
-    options = RunOptions(only, until, language, Choice(runner, workers), force, locked)
+    options = RunOptions(only, until, language, Choice(runner, workers, address), force, locked)
     raise typer.Exit(run_recipe(recipe, home, options))
 
 

@@ -38,14 +38,8 @@ COUNTS_STEPS = (
 """Stages whose progress counts training steps; that of others counts bytes or rows."""
 
 
-def execute(job: Job, home: Path, engine: str = "") -> Outcome:
-    """Makes a job's artifact unless it is there; never raises for a failure of the job itself.
-
-    Args:
-        job: The job; what it needs should be in the store.
-        home: Folder of the store.
-        engine: The engine that this happens on, and what it calls the job; for `madx status`.
-    """
+def execute(job: Job, home: Path) -> Outcome:
+    """Makes a job's artifact unless it is there; never raises for a failure of the job itself."""
     if job.obstacle:  # it will be another job once that is out of the way, so nothing is left in the store for this one
         message = f"{job.name} failed: {job.obstacle}"
         return Outcome(job.fingerprint, "failed", problem=Problem(message, job.obstacle_hint))
@@ -59,7 +53,7 @@ def execute(job: Job, home: Path, engine: str = "") -> Outcome:
             artifacts, missing = inputs_of(job, store)
             if missing:
                 return _not_run(job, missing, store)
-            artifact = _make(job, artifacts, store, told, engine)
+            artifact = _make(job, artifacts, store, told)
     except Exception as error:  # whatever a stage or the disk does, the other jobs go on
         return replace(_failed(job, store, error, time.monotonic() - started), warnings=tuple(told))
     doubts = [f"{check.name}: {check.detail}" for check in artifact.record.checks if not check.passed]
@@ -94,12 +88,12 @@ def problem_of(error: Exception) -> Problem:
     return Problem(f"{type(error).__name__}: {text}", "This may be a mistake of ours; the log has the traceback.")
 
 
-def _make(job: Job, artifacts: dict[str, Artifact], store: Store, told: list[str], engine: str) -> Artifact:
+def _make(job: Job, artifacts: dict[str, Artifact], store: Store, told: list[str]) -> Artifact:
     """Runs the stage's function in the job's workspace; what the job warns of goes to `told`, also if it fails."""
     if store.path(job).exists():  # its record is unreadable, or the twelve digits belong to another job
         store.set_aside(job, "damaged")
     launch.wait_for_stragglers(job, store)
-    workspace = store.begin(job, here(engine))
+    workspace = store.begin(job, here())
     workspace.warnings = told
     try:
         if processes_of(job.resources) > 1:

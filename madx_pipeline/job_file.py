@@ -26,18 +26,24 @@ def job_to_json(job: Job) -> str:
     return str(_adapter().dump_json(job).decode("utf-8"))
 
 
-def job_from_json(text: str | bytes, where: str) -> Job:
+def job_from_json(text: str | bytes) -> Job:
     """The job that `job_to_json` gave.
 
-    Args:
-        text: What it gave.
-        where: Where that was found, for messages.
+    Raises:
+        ValueError: If it is something else.
+    """
+    job: Job = _adapter().validate_json(text)
+    return job
+
+
+def _checked(text: bytes, where: Path) -> Job:
+    """A job of which nothing is believed.
 
     Raises:
         InputError: If it is no job, or not one that this version can do.
     """
     try:
-        job: Job = _adapter().validate_json(text)
+        job = job_from_json(text)
         Resources.model_validate(job.resources)
     except ValueError as error:
         raise InputError(f"{where} is not a job: {_first_line(error)}.", "Let `madx run` write it again.") from error
@@ -74,7 +80,7 @@ def read_job(home: Path, folder: str) -> Job:
         )
     path = job_path(home, folder)
     try:
-        job = job_from_json(path.read_bytes(), str(path))
+        job = _checked(path.read_bytes(), path)
     except FileNotFoundError as error:
         raise InputError(f"there is no job {folder} in {home}.", "`madx run --runner slurm` writes them.") from error
     if job.folder != folder:

@@ -7,14 +7,13 @@ import socket
 
 from madx_pipeline.records import Json
 
+ENGINE = "MADX_ENGINE"
+"""Environment variable with the engine a process works for and what it calls the job, where that must be said."""
 
-def here(engine: str = "") -> dict[str, Json]:
-    """Host, process and what an engine calls this job.
 
-    Args:
-        engine: The engine and its id of this job; found out if the engine is Slurm.
-    """
-    return {"host": socket.gethostname(), "pid": os.getpid(), "engine": engine or _slurm()}
+def here() -> dict[str, Json]:
+    """Host, process, and the engine with what it calls this job."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "engine": os.environ.get(ENGINE) or _slurm()}
 
 
 def slurm_id() -> str:

@@ -96,9 +96,10 @@ class Silent:
 
     def __init__(self) -> None:
         self.outcomes: list[tuple[str, Outcome]] = []
+        self.begun: list[str] = []
 
     def started(self, job: Job) -> None:
-        """Nothing to show."""
+        self.begun.append(job.name)
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         self.outcomes.append((job.name, outcome))

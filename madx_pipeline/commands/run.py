@@ -13,7 +13,7 @@ from madx_pipeline.commands.locking import note_what_was_fetched, refuse_other_b
 from madx_pipeline.commands.planning import plan_recipe
 from madx_pipeline.commands.report import write_report_of
 from madx_pipeline.errors import InputError, JobError, suggestion
-from madx_pipeline.jobs import Plan
+from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.outcome import Outcome
 from madx_pipeline.published.lock import lock_path
 from madx_pipeline.recipe_file import find_recipe
@@ -56,7 +56,7 @@ def run_recipe(name: str, home: Path, options: RunOptions) -> int:
     for warning in plan.warnings:
         typer.echo(f"warning: {warning}")
     selection = _selection(plan, options)
-    runner = make_runner(options.runner, home, [plan.jobs[wanted] for wanted in selection.wanted])
+    runner = make_runner(options.runner, home, _to_do(plan, selection, store))
     display = Display(plan, store)
     try:
         with display:
@@ -102,6 +102,12 @@ def _selection(plan: Plan, options: RunOptions) -> Selection:
         asked = options.only or options.until
         raise InputError(f"the recipe has no job of the stage {asked}.", "See its jobs: madx plan.")
     return Selection(wanted, frozenset({options.force} if options.force else ()))
+
+
+def _to_do(plan: Plan, selection: Selection, store: Store) -> list[Job]:
+    """Jobs that will have to run, as far as can be told without comparing checksums."""
+    jobs = [plan.jobs[fingerprint] for fingerprint in plan.jobs if fingerprint in selection.wanted]
+    return [job for job in jobs if job.stage in selection.force or not store.path(job).exists()]
 
 
 def _ends_before_report(options: RunOptions) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from madx_pipeline.errors import InputError, suggestion
@@ -11,7 +12,7 @@ from madx_pipeline.jobs import Job
 from madx_pipeline.machine import Machine, cores, memory_gib, refuse_what_fits_nowhere, threads_of, visible_gpus
 from madx_pipeline.runner import Runner
 
-RUNNERS = ("serial", "local")
+RUNNERS = ("serial", "local", "ray")
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,13 @@ class Choice:
 
     Attributes:
         name: Its name; None for `local` where there is room for two jobs, else `serial`.
-        workers: Processes of `local`; None for as many as there is room for.
+        workers: Processes of `local`, CPUs of a Ray cluster of our own; None for as many as there is room for.
+        address: Of a Ray cluster; None for one of our own.
     """
 
     name: str | None = None
     workers: int | None = None
+    address: str | None = None
 
 
 def make_runner(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
@@ -41,7 +44,25 @@ def make_runner(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
     name = choice.name
     if name is not None and name not in RUNNERS:
         raise InputError(f"there is no runner {name!r}. Possible: {', '.join(RUNNERS)}.", suggestion(name, RUNNERS))
+    if choice.address is not None and name != "ray":
+        raise InputError("--address is of a Ray cluster.", "Add --runner ray, or leave it out.")
+    if name == "ray":
+        return _on_ray(choice, home, jobs)
     return _on_this_machine(choice, home, jobs)
+
+
+def _on_ray(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
+    if find_spec("ray") is None:
+        raise InputError("--runner ray needs Ray, which is not installed.", 'pip install "madx-pipeline[ray]"')
+    from madx_pipeline.runners.ray import RayRunner
+
+    runner = RayRunner(home, choice.address, choice.workers)
+    try:
+        runner.refuse(jobs)
+    except BaseException:
+        runner.close()
+        raise
+    return runner
 
 
 def _on_this_machine(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:

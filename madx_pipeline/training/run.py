@@ -95,6 +95,8 @@ def train(model: AdapterModel, training: Training, params: TrainingParams, seed:
         checkpoints.keep_only(out.checkpoints, set(done))
     processes.wait_for_all()
     last = checkpoints.checkpoint_folder(out.checkpoints, done[-1]) if done else None
+    if last is not None:
+        out.log.info("goes on after step %d", done[-1])
     cost = Cost.of_earlier_sittings(out.checkpoints)
     if last is None or not _finished(_state(last), training, params):
         with cost.sitting() as measuring, own_randomness(), logs_of(out) as logs:

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from madx_pipeline.stage import STAGES
 from tests.model_builders import WORDS, save_tiny_base
 
 LABELS = {"yes": WORDS[:4], "no": WORDS[4:8]}
@@ -36,8 +37,9 @@ def write_tiny(folder: Path, name: str = "tiny", **changes: Any) -> Path:
         "corpora": {language: {"path": f"{language}.txt"} for language in ("en", "sw")},
         "tasks": {"topic": {"card": "table", "files": files}},
         "methods": ["madx"],
+        "resources": {stage: {"memory_gib": 1} for stage in STAGES},
         "stages": {
-            "train_language_adapter": {**TRAINING, "max_steps": 12, "eval_steps": 2, "max_length": 32},
+            "train_language_adapter": {**TRAINING, "max_steps": 40, "eval_steps": 4, "max_length": 32},
             "train_task_adapter": {**TRAINING, "num_train_epochs": 8, "reduction_factor": 2},
         },
     }

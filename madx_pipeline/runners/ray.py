@@ -1,0 +1,269 @@
+"""Jobs as tasks of a Ray cluster: one that is there (`--address`), or one on this machine for the time of the run.
+
+Every job is handed over at once, with those it needs as object references, so Ray orders the work, finds the place and
+tries again when a worker or a node is lost; what was done by then is in the job's checkpoints. What goes to a worker
+and comes back is JSON. All nodes must see the home folder and the recipe's files under the same paths.
+
+What surprises: a job that asks for no GPU sees none here, and Ray waits without a word for what no node has, so that
+is an error before anything runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from madx_pipeline.environment import set_environment
+from madx_pipeline.errors import InputError, Problem
+from madx_pipeline.execute import LIBRARIES, execute, library_versions
+from madx_pipeline.graph import Graph
+from madx_pipeline.job_file import job_from_json, job_to_json
+from madx_pipeline.jobs import Job
+from madx_pipeline.machine import Machine, refuse_what_fits_nowhere, threads_of
+from madx_pipeline.outcome import Outcome
+from madx_pipeline.place import ENGINE
+from madx_pipeline.runner import Do
+from madx_pipeline.store import Store
+from madx_pipeline.watch import Watch
+
+RETRIES = 3
+"""How often a job is tried again whose worker or node was lost."""
+
+_LOOK_EVERY = 1.0
+"""Seconds between two looks for jobs that have started."""
+
+
+class RayRunner:
+    """Hands all jobs to Ray.
+
+    Args:
+        home: Folder of the store.
+        address: Of a cluster; None to have one on this machine until `close`.
+        workers: CPUs of that one; None for all.
+        do: What is done with a job.
+    """
+
+    _is_connected = False
+    farewell = "What was under way was stopped. Run again to resume."
+
+    def __init__(self, home: Path, address: str | None, workers: int | None, do: Do = execute) -> None:
+        self._home = home.resolve()
+        self._cluster = (address, workers)
+        self._do = do
+
+    def refuse(self, jobs: Collection[Job]) -> None:
+        """Makes sure that the cluster can do these jobs; starts it or connects to it, unless there are none.
+
+        Raises:
+            InputError: If there is no such cluster, a job fits on no node, or a node has other versions of what we run.
+        """
+        if not jobs:
+            return
+        self._connect()
+        import ray
+
+        all_nodes: Any = ray.nodes  # carries no types
+        nodes = [node for node in all_nodes() if node["Alive"]]
+        machines = [_machine(node["Resources"]) for node in nodes]
+        refuse_what_fits_nowhere(jobs, machines, "the cluster")
+        _refuse_other_versions(nodes)
+
+    def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
+        """Hands the jobs over, the most urgent first, and tells how each ended as Ray says."""
+        if not graph.jobs:
+            return
+        self._connect()
+        store = Store(self._home)
+        watch = Watch(graph, store)
+        ended: SimpleQueue[tuple[Job, Any]] = SimpleQueue()
+        references = self._submit(graph, ended)
+        endings = _Endings(graph, store)
+        while len(endings.over) < len(references):
+            try:
+                job, future = ended.get(timeout=_LOOK_EVERY)
+            except Empty:
+                for job in watch.started():
+                    started(job)
+                continue
+            for outcome in endings.take(job, future):
+                job = graph.jobs[outcome.fingerprint]
+                if watch.ended(job):
+                    started(job)
+                yield outcome
+
+    def close(self) -> None:
+        """Leaves the cluster, which ends every task of this run; one that was started for it ends with it."""
+        if self._is_connected:
+            import ray
+
+            ray.shutdown()
+            self._is_connected = False
+
+    def _connect(self) -> None:
+        if not self._is_connected:
+            _connect(*self._cluster)
+            self._is_connected = True
+
+    def _submit(self, graph: Graph, ended: SimpleQueue[tuple[Job, Any]]) -> dict[str, Any]:
+        import ray
+
+        task: Any = ray.remote(_do)
+        versions = library_versions()
+        references: dict[str, Any] = {}
+        for job in graph.jobs.values():
+            options = {"num_cpus": threads_of(job), "num_gpus": job.resources["gpus"], "name": job.name}
+            options |= {"memory": int(job.resources["memory_gib"] * 2**30), "max_retries": RETRIES}
+            needs = [references[need] for need in graph.needs[job.fingerprint]]
+            reference = task.options(**options).remote(
+                job_to_json(job), str(self._home), versions, None if self._do is execute else self._do, *needs
+            )
+            references[job.fingerprint] = reference
+            reference.future().add_done_callback(lambda future, job=job: ended.put((job, future)))
+        return references
+
+
+class _Endings:
+    """Makes outcomes of what Ray says. One task's error is everything's that needs it, in no certain order."""
+
+    def __init__(self, graph: Graph, store: Store) -> None:
+        self.over: set[str] = set()
+        self._there: set[str] = set()
+        self._graph = graph
+        self._store = store
+        self._unclear: list[tuple[Job, Any]] = []
+
+    def take(self, job: Job, future: Any) -> Iterator[Outcome]:
+        """The outcomes that are known now that this task has ended."""
+        self._unclear.append((job, future))
+        waiting, self._unclear = self._unclear, []
+        for one, its_future in waiting:
+            if its_future.exception() is None and (text := its_future.result()) is not None:
+                yield self._end(one, Outcome.from_json(text))
+            elif all(need in self._there for need in self._graph.needs[one.fingerprint]):
+                yield self._end(one, self._lost(one, its_future.exception()))
+            elif all(need in self.over for need in self._graph.needs[one.fingerprint]):
+                self.over.add(one.fingerprint)  # something that it needs failed
+            else:
+                self._unclear.append((one, its_future))
+
+    def _end(self, job: Job, outcome: Outcome) -> Outcome:
+        self.over.add(job.fingerprint)
+        if outcome.is_there:
+            self._there.add(job.fingerprint)
+        return outcome
+
+    def _lost(self, job: Job, error: BaseException | None) -> Outcome:
+        """A job whose worker never came to an end; said for the report as well."""
+        logging.getLogger("madx_pipeline.job").debug("lost", exc_info=error)
+        message = f"{job.name} failed: {_why(error)}"
+        hint = "Run again to resume, with more memory_gib or a smaller batch if memory was short."
+        failure = self._store.fail(job, message, hint)
+        return Outcome(job.fingerprint, "failed", problem=Problem(message, hint), log=failure.log)
+
+
+def _why(error: BaseException | None) -> str:
+    from ray.exceptions import OutOfMemoryError, WorkerCrashedError
+
+    if isinstance(error, OutOfMemoryError):
+        return "Ray ended its worker because the node was out of memory."
+    if isinstance(error, WorkerCrashedError):
+        return f"its worker died {RETRIES + 1} times (out of memory, perhaps)."
+    return f"Ray lost it ({type(error).__name__}: {' '.join(str(error).split())[:200]})."
+
+
+def _do(text: str, home: str, versions: dict[str, str], do: Do | None, *needs: str | None) -> str | None:
+    """On a worker: one job, unless something that it needs is not there."""
+    import ray
+
+    set_environment()
+    if any(need is None or not Outcome.from_json(need).is_there for need in needs):
+        return None
+    job = job_from_json(text)
+    os.environ[ENGINE] = f"ray {ray.get_runtime_context().get_task_id()}"
+    difference = _difference(f"the node {socket.gethostname()}", library_versions(), versions)
+    if difference:
+        problem = Problem(f"{job.name} failed: {difference}", _SAME_VERSIONS)
+        return Outcome(job.fingerprint, "failed", problem=problem).to_json()
+    return (do or execute)(job, Path(home)).to_json()
+
+
+_SAME_VERSIONS = "Install the same versions on every node (constraints.txt has those that were tested)."
+
+
+def _difference(node: str, there: dict[str, str], here: dict[str, str]) -> str:
+    found = [
+        f"{name} {there[name]} (here: {here[name]})" for name in here if _release(there, name) != _release(here, name)
+    ]
+    return f"{node} has {', '.join(found)}." if found else ""
+
+
+def _release(versions: dict[str, str], name: str) -> str:
+    """Without the build: a node with GPUs has another one of torch than a node without."""
+    return versions[name].partition("+")[0]
+
+
+def _refuse_other_versions(nodes: list[dict[str, Any]]) -> None:
+    """Asks every node; what asks must not need our package there."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    names, here = LIBRARIES, library_versions()
+
+    def versions() -> dict[str, str]:
+        from importlib.metadata import PackageNotFoundError, version
+
+        def of(name: str) -> str:
+            try:
+                return version(name)
+            except PackageNotFoundError:
+                return "unknown"
+
+        return {name: of(name) for name in names}
+
+    task: Any = ray.remote(num_cpus=0)(versions)
+    at = {node["NodeID"]: NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes}
+    found = ray.get([task.options(scheduling_strategy=strategy).remote() for strategy in at.values()])
+    hosts = [f"the node {node['NodeManagerHostname']}" for node in nodes]
+    differences = [_difference(host, there, here) for host, there in zip(hosts, found, strict=True)]
+    problems = [Problem(difference, _SAME_VERSIONS) for difference in differences if difference]
+    if problems:
+        raise InputError(problems)
+
+
+def _machine(resources: dict[str, float]) -> Machine:
+    memory = resources.get("memory", 0.0) / 2**30
+    return Machine(int(resources.get("GPU", 0)), int(resources.get("CPU", 0)), memory)
+
+
+def _connect(address: str | None, workers: int | None) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address is None:  # Ray's ports are open to the network: nobody gets in without this run's token
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    import ray  # reads the variables
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    warnings.filterwarnings("ignore", message="Tip: In future versions of Ray", category=FutureWarning)
+    if address is None:
+        ray.init(address="local", num_cpus=workers, dashboard_host="127.0.0.1", **quiet)
+        return
+    try:
+        _knock(address)
+        ray.init(address=address, **quiet)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"no Ray cluster at {address}: {reason}.", "Start one: ray start --head") from error
+
+
+def _knock(address: str) -> None:
+    """Ray itself tries for many minutes where nobody answers."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=10).close()
