@@ -53,9 +53,10 @@ def run(
     only: Annotated[str | None, typer.Option("--only", metavar="STAGE", help="Run jobs of this stage only.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Run up to this stage.")] = None,
     language: Annotated[str | None, typer.Option("--language", help="Run what this language needs.")] = None,
-    runner: Annotated[str | None, typer.Option("--runner", help="serial, local or ray.")] = None,
+    runner: Annotated[str | None, typer.Option("--runner", help="serial, local, ray or slurm.")] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes side by side here.")] = None,
     address: Annotated[str | None, typer.Option("--address", help="A Ray cluster that is there (ray).")] = None,
+    leave: Annotated[bool, typer.Option("--leave", help="Leave when all is in the queue (slurm).")] = False,
     force: Annotated[str | None, typer.Option("--force", metavar="STAGE", help="Make these again.")] = None,
     locked: Annotated[bool, typer.Option("--locked", help="Take no adapter that the lock file does not hold.")] = False,
 ) -> None:
@@ -63,7 +64,7 @@ def run(
     from madx_pipeline.commands.run import RunOptions, run_recipe
     from madx_pipeline.runners import Choice
 
-    options = RunOptions(only, until, language, Choice(runner, workers, address), force, locked)
+    options = RunOptions(only, until, language, Choice(runner, workers, address, leave), force, locked)
     raise typer.Exit(run_recipe(recipe, home, options))
 
 
@@ -73,6 +74,14 @@ def plan(recipe: RecipeArgument = DEFAULT_RECIPE, home: HomeOption = DEFAULT_HOM
     from madx_pipeline.commands.plan import show_plan
 
     show_plan(recipe, home, as_json=json)
+
+
+@app.command()
+def status(recipe: RecipeArgument = DEFAULT_RECIPE, home: HomeOption = DEFAULT_HOME, json: JsonOption = False) -> None:
+    """Show where every job stands, who works on it, and how long the rest will take."""
+    from madx_pipeline.commands.status import show_status
+
+    show_status(recipe, home, as_json=json)
 
 
 @app.command()

@@ -20,7 +20,11 @@ _WEIGHT = {
     "train_lora": 10,
     "finetune_base_model": 10,
 }
-"""How long jobs of a stage are, roughly, beside one that prepares or evaluates."""
+
+
+def weight(stage: str) -> int:
+    """How long a job of a stage is, roughly, beside one that prepares or evaluates."""
+    return _WEIGHT.get(stage, 1)
 
 
 def work_behind(jobs: Mapping[str, Job]) -> dict[str, int]:
@@ -33,7 +37,7 @@ def work_behind(jobs: Mapping[str, Job]) -> dict[str, int]:
     """
     behind: dict[str, int] = {}
     for job in reversed(list(jobs.values())):
-        own = behind.get(job.fingerprint, 0) + _WEIGHT.get(job.stage, 1)
+        own = behind.get(job.fingerprint, 0) + weight(job.stage)
         behind[job.fingerprint] = own
         for need in job.inputs.values():
             behind[need] = max(behind.get(need, 0), own)

@@ -56,7 +56,7 @@ def run_recipe(name: str, home: Path, options: RunOptions) -> int:
     for warning in plan.warnings:
         typer.echo(f"warning: {warning}")
     selection = _selection(plan, options)
-    runner = make_runner(options.runner, home, _to_do(plan, selection, store))
+    runner = make_runner(options.runner, home, _to_do(plan, selection, store), plan.recipe.cluster)
     display = Display(plan, store)
     try:
         with display:
@@ -67,7 +67,9 @@ def run_recipe(name: str, home: Path, options: RunOptions) -> int:
     finally:
         unnoted = [] if options.locked else note_what_was_fetched(plan, store, lock)
     _summarise(outcomes)
-    if not _ends_before_report(options):
+    if any(outcome.state == "queued" for outcome in outcomes.values()):
+        typer.echo(runner.farewell)
+    elif not _ends_before_report(options):
         write_report_of(plan, store)
     if unnoted:
         raise JobError(unnoted)
@@ -117,7 +119,7 @@ def _ends_before_report(options: RunOptions) -> bool:
 
 def _summarise(outcomes: dict[str, Outcome]) -> None:
     counts = Counter(outcome.state for outcome in outcomes.values())
-    parts = [f"{counts[state]} {state}" for state in ("found", "ran", "failed", "not run") if counts[state]]
+    parts = [f"{counts[state]} {state}" for state in ("found", "ran", "queued", "failed", "not run") if counts[state]]
     typer.echo(f"{len(outcomes)} jobs: {', '.join(parts)}.")
 
 

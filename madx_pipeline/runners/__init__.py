@@ -6,13 +6,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 from madx_pipeline.errors import InputError, suggestion
 from madx_pipeline.jobs import Job
 from madx_pipeline.machine import Machine, cores, memory_gib, refuse_what_fits_nowhere, threads_of, visible_gpus
 from madx_pipeline.runner import Runner
+from madx_pipeline.slurm.config import Cluster, cluster_of
 
-RUNNERS = ("serial", "local", "ray")
+RUNNERS = ("serial", "local", "ray", "slurm")
 
 
 @dataclass(frozen=True)
@@ -23,20 +25,23 @@ class Choice:
         name: Its name; None for `local` where there is room for two jobs, else `serial`.
         workers: Processes of `local`, CPUs of a Ray cluster of our own; None for as many as there is room for.
         address: Of a Ray cluster; None for one of our own.
+        leave: Whether to leave when everything is in Slurm's queue.
     """
 
     name: str | None = None
     workers: int | None = None
     address: str | None = None
+    leave: bool = False
 
 
-def make_runner(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
+def make_runner(choice: Choice, home: Path, jobs: Collection[Job], cluster: Cluster | None = None) -> Runner:
     """The runner asked for.
 
     Args:
         choice: Which.
         home: Folder of the store.
         jobs: What may be run.
+        cluster: What the recipe says of a cluster.
 
     Raises:
         InputError: If there is no such runner, or a job that fits nowhere on it.
@@ -44,16 +49,18 @@ def make_runner(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
     name = choice.name
     if name is not None and name not in RUNNERS:
         raise InputError(f"there is no runner {name!r}. Possible: {', '.join(RUNNERS)}.", suggestion(name, RUNNERS))
-    if choice.address is not None and name != "ray":
-        raise InputError("--address is of a Ray cluster.", "Add --runner ray, or leave it out.")
+    for flag, given, belongs in (("--address", choice.address, "ray"), ("--leave", choice.leave, "slurm")):
+        if given and name != belongs:
+            raise InputError(f"{flag} is for --runner {belongs}.", f"Add --runner {belongs}, or leave it out.")
+    if name == "slurm":
+        return _on_slurm(choice, home, cluster)
     if name == "ray":
         return _on_ray(choice, home, jobs)
     return _on_this_machine(choice, home, jobs)
 
 
 def _on_ray(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
-    if find_spec("ray") is None:
-        raise InputError("--runner ray needs Ray, which is not installed.", 'pip install "madx-pipeline[ray]"')
+    _need("ray", "Ray", "ray")
     from madx_pipeline.runners.ray import RayRunner
 
     runner = RayRunner(home, choice.address, choice.workers)
@@ -63,6 +70,21 @@ def _on_ray(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
         runner.close()
         raise
     return runner
+
+
+def _on_slurm(choice: Choice, home: Path, cluster: Cluster | None) -> Runner:
+    _need("slurm", "submitit", "submitit")
+    if which("sbatch") is None:
+        raise InputError("there is no Slurm here: sbatch is not found.", "Start from a login node of the cluster.")
+    from madx_pipeline.runners.slurm import Slurm, SlurmRunner
+
+    return SlurmRunner(home, Slurm(cluster_of(cluster), choice.leave))
+
+
+def _need(extra: str, what: str, module: str) -> None:
+    if find_spec(module) is None:
+        command = f'pip install "madx-pipeline[{extra}]"'
+        raise InputError(f"--runner {extra} needs {what}, which is not installed.", f"Install it: {command}")
 
 
 def _on_this_machine(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
