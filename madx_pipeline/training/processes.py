@@ -12,6 +12,7 @@ import torch
 from torch import distributed
 
 from madx_pipeline.errors import JobError
+from madx_pipeline.training_params import uneven
 
 
 def join() -> None:
@@ -66,8 +67,3 @@ def share_of(batch: int, passes: int, processes: int) -> tuple[int, int]:
         raise JobError(uneven(batch * passes, processes), "Choose processes or gpus by which they can be divided.")
     largest = max(size for size in range(1, batch + 1) if examples % size == 0)
     return largest, examples // largest
-
-
-def uneven(examples: int, processes: int) -> str:
-    """What is wrong when the examples of a step cannot be shared."""
-    return f"{processes} processes cannot share the {examples} examples of a step evenly."

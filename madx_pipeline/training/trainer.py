@@ -93,7 +93,7 @@ class _Resumable:
         Several processes average their gradients, so each adds its share of the labels times their number.
         """
         items = int((inputs["labels"] != IGNORED).sum()) * self.accelerator.num_processes
-        if items == 0 and self.accelerator.num_processes > 1:
+        if items == 0 and num_items_in_batch:  # there are labels elsewhere in the step
             return cast(Tensor, self._no_loss(model, inputs))
         loss: Tensor = self._loss(model, inputs)
         value = self._flow.loss = float(loss.detach())
@@ -108,7 +108,7 @@ class _Resumable:
         return loss
 
     def _no_loss(self: Any, model: AdapterModel, inputs: dict[str, Tensor]) -> Tensor:
-        """Zero, with zero for every gradient: the part of a process whose rows have no label, which others wait for."""
+        """Zero, with zero for every gradient: the mean over no label is NaN, and other processes wait for this part."""
         labels = inputs["labels"].clone()
         labels.view(-1)[0] = 0
         loss: Tensor = self._loss(model, {**inputs, "labels": labels}) * 0.0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel", "sinfo")
 
-CREDENTIAL_SECONDS = 4
+CREDENTIAL_SECONDS = 10
 """How long Slurm holds back a job that goes back into the queue; its own default is two minutes."""
 
 

@@ -23,7 +23,7 @@ JOBS = 10
 def write_tiny(folder: Path, name: str = "tiny", **changes: Any) -> Path:
     """Writes base model, text, labelled data and a recipe that uses them; gives the path of the recipe."""
     if not (folder / "base").exists():
-        save_tiny_base(folder / "base")
+        save_tiny_base(folder / "base", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
         for seed, language in enumerate(("en", "sw")):
             (folder / f"{language}.txt").write_text(_text(seed), encoding="utf-8")
         for seed, split in enumerate(("train", "validation", "test")):
