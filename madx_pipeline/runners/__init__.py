@@ -53,7 +53,7 @@ def make_runner(choice: Choice, home: Path, jobs: Collection[Job], cluster: Clus
         if given and name != belongs:
             raise InputError(f"{flag} is for --runner {belongs}.", f"Add --runner {belongs}, or leave it out.")
     if name == "slurm":
-        return _on_slurm(choice, home, cluster)
+        return _on_slurm(choice, home, jobs, cluster)
     if name == "ray":
         return _on_ray(choice, home, jobs)
     return _on_this_machine(choice, home, jobs)
@@ -72,9 +72,9 @@ def _on_ray(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
     return runner
 
 
-def _on_slurm(choice: Choice, home: Path, cluster: Cluster | None) -> Runner:
+def _on_slurm(choice: Choice, home: Path, jobs: Collection[Job], cluster: Cluster | None) -> Runner:
     _need("slurm", "submitit", "submitit")
-    if which("sbatch") is None:
+    if jobs and which("sbatch") is None:
         raise InputError("there is no Slurm here: sbatch is not found.", "Start from a login node of the cluster.")
     from madx_pipeline.runners.slurm import Slurm, SlurmRunner
 

@@ -22,7 +22,7 @@ _TIME = r"(\d+-)?\d{1,3}(:\d{2}){0,2}"
 
 def _not_a_number(value: object) -> object:
     if isinstance(value, int):
-        raise ValueError('YAML reads a time as a number: write it in quotes, such as "12:00:00"')
+        raise ValueError('without quotes YAML reads a time as a number; write "12:00:00"')
     return value
 
 

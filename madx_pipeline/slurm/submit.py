@@ -12,6 +12,8 @@ import secrets
 import shlex
 import subprocess
 import sys
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,8 @@ class _Executor(SlurmExecutor):
     def hand_over(self, command: str, count: int) -> str:
         """Slurm's number of an array whose tasks run this command."""
         self.parameters["map_count"] = count
-        return str(self._submit_command(command).job_id)
+        with redirect_stderr(StringIO()):  # submitit prints what sbatch says before it raises it
+            return str(self._submit_command(command).job_id)
 
 
 def longest_array() -> int:

@@ -108,7 +108,7 @@ def test_a_run_that_was_left_and_put_back_ends_where_a_serial_one_does(
 def test_a_time_limit_that_is_too_short_puts_it_back_and_a_cancelled_job_is_reported_with_what_needs_it(
     slurm: dict[str, str], tiny_serial: Path, tmp_path: Path
 ) -> None:
-    short = {**CLUSTER, "stages": {"train_language_adapter": {"time": "00:01:00"}}, "warn_seconds": 40}
+    short = {**CLUSTER, "stages": {"train_language_adapter": {"time": "00:02:00"}}, "warn_seconds": 45}
     folder = folder_with_data(
         tiny_serial, tmp_path, stages={"train_language_adapter": ENDLESS}, cluster=short, target_languages=["sw"]
     )
@@ -138,9 +138,9 @@ def test_a_time_limit_that_is_too_short_puts_it_back_and_a_cancelled_job_is_repo
 def test_what_slurm_refuses_is_bad_input_and_nothing_is_left_in_the_queue(
     slurm: dict[str, str], tiny_serial: Path, tmp_path: Path
 ) -> None:
-    folder = folder_with_data(tiny_serial, tmp_path, resources={"train_task_adapter": {"memory_gib": 9000}})
+    folder = folder_with_data(tiny_serial, tmp_path, resources={"train_language_adapter": {"memory_gib": 9000}})
     refused = madx_with(slurm, "run", "tiny.yaml", "--runner", "slurm", folder=folder, expect=2)
-    assert "error: Slurm refuses train_task_adapter: " in refused.stderr
+    assert "error: Slurm refuses train_language_adapter: " in refused.stderr
     assert "Requested node configuration is not available" in refused.stderr
     wait_for(lambda: call(slurm, "squeue", "--noheader") == "")
 
