@@ -25,32 +25,34 @@ def process_problems(stages: Any, resources: Any, file: str) -> list[Problem]:
     if not isinstance(resources, dict):
         return []
     found = []
-    for stage in STAGES:
-        asked, params = _merged(stage, resources, stages)
-        processes = processes_of(asked.model_dump()) if asked is not None else 1
-        problem = _problem(stage, processes, params) if processes > 1 else None
+    for stage in sorted(resources.keys() & set(STAGES)):
+        processes = _processes(stage, resources[stage])
+        params = _params(stage, stages) if processes > 1 else None
+        problem = _problem(stage, processes, params) if params is not None else None
         if problem is not None:
             found.append(Problem(f"{file}: resources.{stage}: {problem.message}", problem.hint))
     return found
 
 
-def _merged(stage: str, resources: dict[str, Any], stages: Any) -> tuple[Resources | None, Params | None]:
-    """Resources and parameters of a stage with the recipe's own values; None for what is not valid."""
-    page = stage_page(stage)
+def _processes(stage: str, given: Any) -> int:
+    """How many processes a stage is to be done in; 1 if what is given is not valid."""
+    try:
+        asked = Resources.model_validate({**stage_page(stage).resources.model_dump(), **given})
+    except (ValidationError, TypeError):
+        return 1
+    return processes_of(asked.model_dump())
+
+
+def _params(stage: str, stages: Any) -> Params | None:
+    """The parameters of a stage with the recipe's own values; None if they are not valid."""
     given = stages.get(stage, {}) if isinstance(stages, dict) else {}
     try:
-        asked = Resources.model_validate({**page.resources.model_dump(), **resources.get(stage, {})})
+        return stage_module(stage).Params.model_validate({**stage_page(stage).params, **given})
     except (ValidationError, TypeError):
-        return None, None
-    try:
-        return asked, stage_module(stage).Params.model_validate({**page.params, **given})
-    except (ValidationError, TypeError):
-        return asked, None
-
-
-def _problem(stage: str, processes: int, params: Params | None) -> Problem | None:
-    if params is None:
         return None
+
+
+def _problem(stage: str, processes: int, params: Params) -> Problem | None:
     if not isinstance(params, TrainingParams):
         return Problem(f"{stage} cannot be shared by {processes} processes.", "Only trainings can: ask for one GPU.")
     examples = params.per_device_train_batch_size * params.gradient_accumulation_steps

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from madx_pipeline.jobs import Plan
 from madx_pipeline.outcome import Outcome
 from madx_pipeline.runner import Selection, run_plan
 from madx_pipeline.runners import Choice, make_runner
+from madx_pipeline.runners.local import LocalRunner
 from madx_pipeline.store import Store
 from madx_pipeline.unfinished import read_note
 from tests.builders import Silent, make_job, make_plan_of
@@ -85,6 +87,23 @@ def test_a_worker_that_dies_every_time_is_a_failed_job(cluster: Any, tmp_path: P
     assert outcomes["behind"].state == "not run"
     failure = Store(tmp_path).failure(job)
     assert failure is not None
+
+
+def test_two_runners_of_different_kinds_at_the_same_time_do_each_job_once(cluster: Any, tmp_path: Path) -> None:
+    base = make_job("base", params={"seconds": 0.5})
+    jobs = [base]
+    for number in range(12):
+        job = make_job(f"job{number}", language=f"l{number}", inputs={"base_model": base}, params={"seconds": 0.2})
+        jobs.append(job)
+    plan = make_plan_of(*jobs)
+    Store(tmp_path).open_for_writing()
+    with ThreadPoolExecutor() as beside:
+        runner = LocalRunner(tmp_path, 2, do=note)
+        local = beside.submit(run_plan, plan, Selection(set(plan.jobs)), Store(tmp_path), runner, Silent())
+        on_ray, _ = run(plan, tmp_path, cluster.address)
+    both = [(local.result()[job.fingerprint].state, on_ray[job.name].state) for job in jobs]
+    assert set(both) <= {("ran", "found"), ("found", "ran")}
+    assert sorted(name for name, _, _ in done(tmp_path)) == sorted(job.name for job in jobs)
 
 
 @pytest.mark.parametrize(
