@@ -1,6 +1,6 @@
 """How far one plan goes: 1,000 languages x 5 tasks x 5 seeds, with stages that do nothing.
 
-python -m benchmarks.scale [--languages 1000] [--ray-jobs 25000] [--home DIR ...]
+python -m benchmarks.scale [--languages 1000] [--jobs 25000] [--artifacts 2000] [--home DIR ...]
 
 Measures planning, look-ups in an empty and in a full store, and what an engine adds to each job; then replays recorded
 durations on 1, 8, 64 and 512 workers: how long the run takes against its longest chain, which no number of workers
@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from statistics import mean
 
@@ -28,7 +29,7 @@ from madx_pipeline.graph import Graph, Ready
 from madx_pipeline.integrity import read_artifact
 from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.outcome import Outcome
-from madx_pipeline.runner import Selection, run_plan
+from madx_pipeline.runner import Do, Selection, run_plan
 from madx_pipeline.runners.local import LocalRunner
 from madx_pipeline.runners.ray import RayRunner
 from madx_pipeline.slurm.arrays import arrays_of
@@ -38,6 +39,8 @@ TASKS, SEEDS = 5, 5
 WORKERS = (1, 8, 64, 512)
 ARRAY = 1001
 """Jobs of an array as Slurm is set up by default."""
+
+LOCAL, RAY = "local with 2 processes", "Ray on this machine, started for the run"
 
 _END = "end"
 """Stage of a job of no length at the end of an array."""
@@ -63,15 +66,21 @@ def main() -> None:
         with measured("planned"):
             plan = plan_recipe(str(recipe), folder / "home")
         print(f"  {len(plan.jobs)} jobs, {len(plan.cells)} scores")
-        look_ups(plan, folder / "empty")
-        engines(plan, options.ray_jobs, folder)
+        with measured("looked up in an empty store", len(plan.jobs)):
+            look_up(plan, folder / "empty")
+        some = first_jobs(plan, options.artifacts)
+        engines(first_jobs(plan, options.jobs), "nothing", do_nothing, folder)
+        engines(some, "an artifact", make_artifact, folder)
+        with measured("looked up in a full store, checksums compared", len(some.jobs)):
+            look_up(some, folder / f"{RAY}-an artifact")
     replay(plan, recorded_seconds(options.home))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--languages", type=int, default=1000)
-    parser.add_argument("--ray-jobs", type=int, default=25_000)
+    parser.add_argument("--jobs", type=int, default=25_000, help="Jobs that do nothing at all.")
+    parser.add_argument("--artifacts", type=int, default=2_000, help="Jobs that make an artifact.")
     parser.add_argument("--home", type=Path, nargs="*", default=[])
     return parser.parse_args()
 
@@ -99,30 +108,26 @@ def write_recipe(folder: Path, languages: int) -> Path:
     return path
 
 
-def look_ups(plan: Plan, home: Path) -> None:
-    """What a run does before it starts anything: in an empty store, and in one where everything is there."""
-    store = Store(home)
-    store.open_for_writing()
-    with measured("looked up in an empty store", len(plan.jobs)):
-        run_plan(plan, Selection(set()), store, LocalRunner(home, 1), _Nobody())
-    for job in plan.jobs.values():
-        make_artifact(job, home)
-    with measured("looked up in a full store, checksums compared", len(plan.jobs)):
-        run_plan(plan, Selection(set()), store, LocalRunner(home, 1), _Nobody())
+def look_up(plan: Plan, home: Path) -> None:
+    """What a run does before it starts anything."""
+    Store(home).open_for_writing()
+    run_plan(plan, Selection(set()), Store(home), LocalRunner(home, 1), _Nobody())
 
 
-def engines(plan: Plan, count: int, folder: Path) -> None:
-    """What a runner adds to each job: jobs that do nothing, and jobs that do nothing but make an artifact."""
-    jobs = [job for job, _ in zip(plan.jobs.values(), range(count), strict=False)]
-    part = Plan(plan.recipe, {job.fingerprint: job for job in jobs})
-    for what, do in (("nothing", do_nothing), ("an artifact", make_artifact)):
-        for name in ("local, 2 processes", "Ray on this machine"):
-            home = folder / f"{name}-{what}"
-            Store(home).open_for_writing()
-            runner = RayRunner(home, None, None, do) if name.startswith("Ray") else LocalRunner(home, 2, do=do)
-            with measured(f"{name}, each job makes {what}", len(jobs)):
-                outcomes = run_plan(part, Selection(set(part.jobs)), Store(home), runner, _Nobody())
-            assert {outcome.state for outcome in outcomes.values()} == {"ran"}
+def first_jobs(plan: Plan, count: int) -> Plan:
+    """So many jobs of a plan, each with all that it needs."""
+    return Plan(plan.recipe, dict(islice(plan.jobs.items(), count)))
+
+
+def engines(plan: Plan, what: str, do: Do, folder: Path) -> None:
+    """What a runner adds to each job."""
+    for name in (LOCAL, RAY):
+        home = folder / f"{name}-{what}"
+        Store(home).open_for_writing()
+        runner = RayRunner(home, None, None, do) if name == RAY else LocalRunner(home, 2, do=do)
+        with measured(f"{name}, each job makes {what}", len(plan.jobs)):
+            outcomes = run_plan(plan, Selection(set(plan.jobs)), Store(home), runner, _Nobody())
+        assert {outcome.state for outcome in outcomes.values()} == {"ran"}
 
 
 def do_nothing(job: Job, home: Path) -> Outcome:

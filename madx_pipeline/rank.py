@@ -38,7 +38,8 @@ def main(home: Path, folder: str) -> int:
             processes.join()
             run_stage(job, inputs_of(job, store)[0], workspace)
         except Exception as error:
-            _note_error(error, notes / f"error-{rank}.json")
+            if not processes.is_of_another(error):
+                _note_error(error, notes / f"error-{rank}.json")
             raise
         finally:
             if rank == 0:

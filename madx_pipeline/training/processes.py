@@ -48,6 +48,11 @@ def as_the_first(numbers: dict[str, float]) -> dict[str, float]:
     return dict(zip(numbers, values.tolist(), strict=True))
 
 
+def is_of_another(error: Exception) -> bool:
+    """Whether an error only says that another process is gone, which is not why the training failed."""
+    return isinstance(error, distributed.DistError) or any(name in str(error) for name in ("gloo/transport", "NCCL"))
+
+
 def share_of(batch: int, passes: int, processes: int) -> tuple[int, int]:
     """How one of several processes does its part of a step, so that the step sees what it sees with one process.
 
