@@ -12,23 +12,22 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import socket
-import warnings
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from madx_pipeline.environment import set_environment
-from madx_pipeline.errors import InputError, Problem
-from madx_pipeline.execute import LIBRARIES, execute, library_versions
+from madx_pipeline.errors import Problem
+from madx_pipeline.execute import execute, library_versions
 from madx_pipeline.graph import Graph
 from madx_pipeline.job_file import job_from_json, job_to_json
 from madx_pipeline.jobs import Job
-from madx_pipeline.machine import Machine, refuse_what_fits_nowhere, threads_of
+from madx_pipeline.machine import threads_of
 from madx_pipeline.outcome import Outcome
 from madx_pipeline.place import ENGINE
+from madx_pipeline.ray_cluster import SAME_VERSIONS, connect, difference_of, refuse
 from madx_pipeline.runner import Do
 from madx_pipeline.store import Store
 from madx_pipeline.watch import Watch
@@ -67,13 +66,7 @@ class RayRunner:
         if not jobs:
             return
         self._connect()
-        import ray
-
-        all_nodes: Any = ray.nodes  # carries no types
-        nodes = [node for node in all_nodes() if node["Alive"]]
-        machines = [_machine(node["Resources"]) for node in nodes]
-        refuse_what_fits_nowhere(jobs, machines, "the cluster")
-        _refuse_other_versions(nodes)
+        refuse(jobs)
 
     def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
         """Hands the jobs over, the most urgent first, and tells how each ended as Ray says."""
@@ -108,7 +101,7 @@ class RayRunner:
 
     def _connect(self) -> None:
         if not self._is_connected:
-            _connect(*self._cluster)
+            connect(*self._cluster)
             self._is_connected = True
 
     def _submit(self, graph: Graph, ended: SimpleQueue[tuple[Job, Any]]) -> dict[str, Any]:
@@ -187,83 +180,8 @@ def _do(text: str, home: str, versions: dict[str, str], do: Do | None, *needs: s
         return None
     job = job_from_json(text)
     os.environ[ENGINE] = f"ray {ray.get_runtime_context().get_task_id()}"
-    difference = _difference(f"the node {socket.gethostname()}", library_versions(), versions)
+    difference = difference_of(f"the node {socket.gethostname()}", library_versions(), versions)
     if difference:
-        problem = Problem(f"{job.name} failed: {difference}", _SAME_VERSIONS)
+        problem = Problem(f"{job.name} failed: {difference}", SAME_VERSIONS)
         return Outcome(job.fingerprint, "failed", problem=problem).to_json()
     return (do or execute)(job, Path(home)).to_json()
-
-
-_SAME_VERSIONS = "Install the same versions on every node (constraints.txt has those that were tested)."
-
-
-def _difference(node: str, there: dict[str, str], here: dict[str, str]) -> str:
-    found = [
-        f"{name} {there[name]} (here: {here[name]})" for name in here if _release(there, name) != _release(here, name)
-    ]
-    return f"{node} has {', '.join(found)}." if found else ""
-
-
-def _release(versions: dict[str, str], name: str) -> str:
-    """Without the build: a node with GPUs has another one of torch than a node without."""
-    return versions[name].partition("+")[0]
-
-
-def _refuse_other_versions(nodes: list[dict[str, Any]]) -> None:
-    """Asks every node; what asks must not need our package there."""
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    names, here = LIBRARIES, library_versions()
-
-    def versions() -> dict[str, str]:
-        from importlib.metadata import PackageNotFoundError, version
-
-        def of(name: str) -> str:
-            try:
-                return version(name)
-            except PackageNotFoundError:
-                return "unknown"
-
-        return {name: of(name) for name in names}
-
-    task: Any = ray.remote(num_cpus=0)(versions)
-    at = {node["NodeID"]: NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes}
-    found = ray.get([task.options(scheduling_strategy=strategy).remote() for strategy in at.values()])
-    hosts = [f"the node {node['NodeManagerHostname']}" for node in nodes]
-    differences = [_difference(host, there, here) for host, there in zip(hosts, found, strict=True)]
-    problems = [Problem(difference, _SAME_VERSIONS) for difference in differences if difference]
-    if problems:
-        raise InputError(problems)
-
-
-def _machine(resources: dict[str, float]) -> Machine:
-    memory = resources.get("memory", 0.0) / 2**30
-    return Machine(int(resources.get("GPU", 0)), int(resources.get("CPU", 0)), memory)
-
-
-def _connect(address: str | None, workers: int | None) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address is None:  # Ray's ports are open to the network: nobody gets in without this run's token
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    import ray  # reads the variables
-
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    warnings.filterwarnings("ignore", message="Tip: In future versions of Ray", category=FutureWarning)
-    if address is None:
-        ray.init(address="local", num_cpus=workers, dashboard_host="127.0.0.1", **quiet)
-        return
-    try:
-        _knock(address)
-        ray.init(address=address, **quiet)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"no Ray cluster at {address}: {reason}.", "Start one: ray start --head") from error
-
-
-def _knock(address: str) -> None:
-    """Ray itself tries for many minutes where nobody answers."""
-    host, colon, port = address.rpartition(":")
-    if colon and port.isdigit() and "/" not in host:
-        socket.create_connection((host, int(port)), timeout=10).close()

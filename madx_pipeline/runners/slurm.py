@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from madx_pipeline.errors import Problem
+from madx_pipeline.errors import JobError, Problem
 from madx_pipeline.execute import COUNTS_STEPS
 from madx_pipeline.graph import Graph
 from madx_pipeline.job_file import noted_outcome
@@ -27,6 +27,9 @@ from madx_pipeline.watch import Watch
 
 _SHORTEST_WAIT, _LONGEST_WAIT = 1.0, 15.0
 """Seconds between two looks at the queue: few at first, then more, for Slurm serves many."""
+
+_TRIES = 20
+"""How often Slurm may fail to answer, one time after the other, before a run gives up waiting."""
 
 _MISSING_FOR = 20.0
 """Seconds after which a job is lost that neither Slurm nor the store knows of; shared file systems are slow to tell."""
@@ -69,7 +72,7 @@ class SlurmRunner:
         while waiting.places:
             for job in watch.started():
                 started(job)
-            for outcome in waiting.ended(look()):
+            for outcome in waiting.ended(_look_patiently()):
                 if outcome.state != "not run" and watch.ended(graph.jobs[outcome.fingerprint]):
                     started(graph.jobs[outcome.fingerprint])
                 yield outcome
@@ -86,6 +89,16 @@ class SlurmRunner:
         queued = {fingerprint: place for fingerprint, place in queued.items() if fingerprint in graph.jobs}
         new = Graph.of([job for job in graph.jobs.values() if job.fingerprint not in queued])
         return queued | submit(arrays_of(new, longest_array()), queued, self._home, self._told.cluster)
+
+
+def _look_patiently() -> dict[str, Seen]:
+    """What is in the queue; a controller that is restarted or busy does not answer for a while."""
+    for _ in range(_TRIES - 1):
+        try:
+            return look()
+        except JobError:
+            time.sleep(_LONGEST_WAIT)
+    return look()
 
 
 class _Waiting:

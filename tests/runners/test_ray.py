@@ -129,7 +129,7 @@ def test_a_node_with_other_versions_is_refused_before_anything_runs(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = {**library_versions(), "torch": "1.0"}
-    monkeypatch.setattr("madx_pipeline.runners.ray.library_versions", lambda: ours)
+    monkeypatch.setattr("madx_pipeline.ray_cluster.library_versions", lambda: ours)
     with pytest.raises(InputError, match=r"the node \S+ has torch 2\.\S+ \(here: 1\.0\)\."):
         make_runner(Choice("ray", address=cluster.address), tmp_path, [make_job("job")])
 
