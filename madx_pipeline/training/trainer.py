@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 
 from madx_pipeline.adapter_model import AdapterModel, AdapterTrainer, own_random_state
 from madx_pipeline.errors import JobError
@@ -140,6 +141,13 @@ class _Resumable:
 
     def _load_from_checkpoint(self: Any, resume_from_checkpoint: str, model: AdapterModel | None = None) -> None:
         checkpoints.load_trainable(self.model, Path(resume_from_checkpoint))
+
+    def _load_optimizer_and_scheduler(self: Any, checkpoint: str | None) -> None:
+        """As the Trainer's own, which in several processes on the CPU would restore to `cpu:0`: torch knows no such."""
+        if checkpoint is None:
+            return
+        for part, name in ((self.optimizer, OPTIMIZER_NAME), (self.lr_scheduler, SCHEDULER_NAME)):
+            part.load_state_dict(torch.load(Path(checkpoint) / name, map_location="cpu", weights_only=True))
 
     def _rotate_checkpoints(self: Any, use_mtime: bool = False, output_dir: str | None = None) -> None:
         """Called by the Trainer when everything of a checkpoint is written: marks it, then deletes older ones."""
