@@ -1,8 +1,8 @@
 """Jobs as tasks of a Ray cluster: one that is there (`--address`), or one on this machine for the time of the run.
 
-Every job is handed over at once, with those it needs as object references, so Ray orders the work, finds the place and
-tries again when a worker or a node is lost; what was done by then is in the job's checkpoints. What goes to a worker
-and comes back is JSON. All nodes must see the home folder and the recipe's files under the same paths.
+Jobs are handed over long before they can start, with those they need as object references, so Ray orders the work,
+finds the place and tries again when a worker or a node is lost; what was done by then is in the job's checkpoints. What
+goes to a worker and comes back is JSON. All nodes must see the home folder and the recipe's files under the same paths.
 
 What surprises: a job that asks for no GPU sees none here, and Ray waits without a word for what no node has, so that
 is an error before anything runs.
@@ -37,6 +37,9 @@ RETRIES = 3
 
 _LOOK_EVERY = 1.0
 """Seconds between two looks for jobs that have started."""
+
+_MOST = 4000
+"""Jobs that Ray has at a time; of a plan that is larger the rest, which is less urgent, follows as these end."""
 
 
 class RayRunner:
@@ -75,17 +78,14 @@ class RayRunner:
         self._connect()
         store = Store(self._home)
         watch = Watch(graph, store)
-        ended: SimpleQueue[tuple[Job, Any]] = SimpleQueue()
-        references = self._submit(graph, ended)
         endings = _Endings(graph, store)
-        while len(endings.over) < len(references):
-            try:
-                job, future = ended.get(timeout=_LOOK_EVERY)
-            except Empty:
-                for job in watch.started():
-                    started(job)
-                continue
-            for outcome in endings.take(job, future):
+        tasks = _Tasks(graph, endings, self._home, self._do)
+        while len(endings.over) < len(graph.jobs):
+            tasks.fill()
+            ended = tasks.wait()
+            for job in watch.started() if ended is None else ():
+                started(job)
+            for outcome in endings.take(*ended) if ended is not None else ():
                 job = graph.jobs[outcome.fingerprint]
                 if watch.ended(job):
                     started(job)
@@ -104,22 +104,46 @@ class RayRunner:
             connect(*self._cluster)
             self._is_connected = True
 
-    def _submit(self, graph: Graph, ended: SimpleQueue[tuple[Job, Any]]) -> dict[str, Any]:
+
+class _Tasks:
+    """The jobs that Ray has: in order of urgency, and not more than so many, or memory would grow with the plan."""
+
+    def __init__(self, graph: Graph, endings: _Endings, home: Path, do: Do) -> None:
         import ray
 
-        task: Any = ray.remote(_do)
-        versions = library_versions()
-        references: dict[str, Any] = {}
-        for job in graph.jobs.values():
-            options = {"num_cpus": threads_of(job), "num_gpus": job.resources["gpus"], "name": job.name}
-            options |= {"memory": int(job.resources["memory_gib"] * 2**30), "max_retries": RETRIES}
-            needs = [references[need] for need in graph.needs[job.fingerprint]]
-            reference = task.options(**options).remote(
-                job_to_json(job), str(self._home), versions, None if self._do is execute else self._do, *needs
-            )
-            references[job.fingerprint] = reference
-            reference.future().add_done_callback(lambda future, job=job: ended.put((job, future)))
-        return references
+        self._graph = graph
+        self._endings = endings
+        self._task: Any = ray.remote(_do)
+        self._same = (str(home), library_versions(), None if do is execute else do)
+        self._coming = iter(graph.jobs.values())
+        self._references: dict[str, Any] = {}
+        self._ended: SimpleQueue[tuple[Job, Any]] = SimpleQueue()
+
+    def fill(self) -> None:
+        """Hands over more jobs; what they need was handed over before them."""
+        while len(self._references) < _MOST:
+            job = next(self._coming, None)
+            if job is None:
+                return
+            if not self._endings.gave_up(job):
+                self._hand_over(job)
+
+    def wait(self) -> tuple[Job, Any] | None:
+        """A job that has ended, with its future; None if there is none for a while."""
+        try:
+            job, future = self._ended.get(timeout=_LOOK_EVERY)
+        except Empty:
+            return None
+        del self._references[job.fingerprint]
+        return job, future
+
+    def _hand_over(self, job: Job) -> None:
+        options = {"num_cpus": threads_of(job), "num_gpus": job.resources["gpus"], "name": job.name}
+        options |= {"memory": int(job.resources["memory_gib"] * 2**30), "max_retries": RETRIES}
+        needs = [self._references[need] for need in self._graph.needs[job.fingerprint] if need in self._references]
+        reference = self._task.options(**options).remote(job_to_json(job), *self._same, *needs)
+        self._references[job.fingerprint] = reference
+        reference.future().add_done_callback(lambda future: self._ended.put((job, future)))
 
 
 class _Endings:
@@ -131,6 +155,13 @@ class _Endings:
         self._graph = graph
         self._store = store
         self._unclear: list[tuple[Job, Any]] = []
+
+    def gave_up(self, job: Job) -> bool:
+        """Whether something that a job needs is known to have failed; then it is over as well."""
+        gone = any(need in self.over and need not in self._there for need in self._graph.needs[job.fingerprint])
+        if gone:
+            self.over.add(job.fingerprint)
+        return gone
 
     def take(self, job: Job, future: Any) -> Iterator[Outcome]:
         """The outcomes that are known now that this task has ended."""
