@@ -15,15 +15,15 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import TrainingArguments
 
 from madx_pipeline.tasks import padding
-from madx_pipeline.training import Example, FixedExamples, processes
+from madx_pipeline.training import Example, FixedExamples, Training, processes
 from madx_pipeline.training.precision import Loss, loss_of_model
+from madx_pipeline.training.run import _arguments
 from madx_pipeline.training.schedule import Schedule
 from madx_pipeline.training.trainer import Flow, ResumableAdapterTrainer
 from tests.model_builders import workspace
-from tests.training_runs import collate, language_items, new_language_model
+from tests.training_runs import PARAMS, collate, language_items, new_language_model
 
 STEPS = 3
 EXAMPLES_PER_STEP = 4
@@ -37,12 +37,22 @@ class Way:
     loss: Loss
     unlabelled: int = 10**6
 
+    def batches(self) -> dict[str, int]:
+        """Examples of a pass and passes of a step, as a stage page says them."""
+        return {
+            "per_device_train_batch_size": self.batch,
+            "gradient_accumulation_steps": EXAMPLES_PER_STEP // self.batch,
+        }
+
     def items(self) -> list[Example]:
         items = language_items()
         for item in items[:: self.unlabelled] if self.unlabelled < len(items) else []:
             item["labels"] = [-100] * len(item["labels"])
         return items
 
+
+PLAIN = {"learning_rate": 0.1, "max_grad_norm": 0.0, "weight_decay": 0.0, "lr_scheduler_type": "constant"}
+"""So that trained tensors are sums of gradients."""
 
 WAYS = {
     "whole": Way(1, loss_of_model),
@@ -78,28 +88,18 @@ def train(way: Way, base: Path, folder: Path) -> None:
     """Writes what came of one way."""
     out = workspace(folder)
     model = new_language_model(base)
-    batch, passes = processes.share_of(way.batch, EXAMPLES_PER_STEP // way.batch, processes.count())
-    arguments = TrainingArguments(
-        output_dir=str(out.checkpoints),
-        max_steps=STEPS,
-        per_device_train_batch_size=batch,
-        gradient_accumulation_steps=passes,
-        learning_rate=0.1,
-        optim="sgd",  # Adam would hide a gradient of another size
-        max_grad_norm=0.0,
-        remove_unused_columns=False,
-        use_cpu=True,
-        disable_tqdm=True,
-        report_to="none",
-        ddp_broadcast_buffers=False,
-    )
+    items = FixedExamples(way.items())
+    params = PARAMS.model_copy(update={**PLAIN, **way.batches()})
+    training = Training(items, collate, lambda current: {"loss": 0.0}, "loss", False, STEPS, eval_steps=STEPS)
+    arguments = _arguments(training, params, 1, out)
+    arguments.optim = "sgd"  # Adam would hide a gradient of another size
     trainer = Recording(
         model=model,
         args=arguments,
-        train_dataset=Schedule(FixedExamples(way.items()), STEPS * EXAMPLES_PER_STEP, seed=1),
+        train_dataset=Schedule(items, STEPS * EXAMPLES_PER_STEP, seed=1),
         data_collator=collate,
     )
-    trainer.follow(Flow(STEPS, out, lambda state: False), lambda current: {"loss": 0.0}, way.loss)
+    trainer.follow(Flow(STEPS, out, lambda state: False), training.evaluate, way.loss)
     trainer.train()
     trained = {name: one.detach().clone() for name, one in model.named_parameters() if one.requires_grad}
     losses = torch.tensor(trainer.losses, dtype=torch.float64)
