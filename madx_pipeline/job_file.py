@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from madx_pipeline.durable import write_durably
+from madx_pipeline.durable import write_durably, write_whole
 from madx_pipeline.errors import InputError
 from madx_pipeline.jobs import Job, fingerprint_of
 from madx_pipeline.outcome import Outcome
@@ -64,7 +64,7 @@ def write_job(job: Job, home: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = job_to_json(job)
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        write_durably(path, text)
+        write_whole(path, text)
     return path
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from madx_pipeline.durable import write_whole
 from madx_pipeline.environment import set_environment
 from madx_pipeline.errors import CheckError
 from madx_pipeline.execute import problem_of
@@ -61,19 +62,13 @@ def _workspace(job: Job, store: Store, rank: int) -> Iterator[Workspace]:
 def _note_error(error: Exception, path: Path) -> None:
     problem = problem_of(error)
     note = {"message": problem.message, "hint": problem.hint, "is_check": isinstance(error, CheckError)}
-    _write(path, {**note, "time": time.time()})
+    write_whole(path, json.dumps({**note, "time": time.time()}))
 
 
 def _note_findings(workspace: Workspace, path: Path) -> None:
     checks = [check.model_dump() for check in workspace.checks]
     findings = {"facts": workspace.facts, "measured": workspace.measured, "checks": checks}
-    _write(path, {**findings, "warnings": workspace.warnings})
-
-
-def _write(path: Path, note: dict[str, object]) -> None:
-    draft = path.with_name(f"{path.name}.tmp")
-    draft.write_text(json.dumps(note), encoding="utf-8")
-    draft.replace(path)
+    write_whole(path, json.dumps({**findings, "warnings": workspace.warnings}))
 
 
 def _end_with_launcher() -> None:

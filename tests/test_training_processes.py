@@ -63,6 +63,7 @@ def result(folder: Path, way: str, processes: int, rank: int) -> dict[str, Tenso
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 @pytest.mark.parametrize("way", list(WAYS))
 def test_two_processes_train_what_one_process_trains(trained: Path, way: str) -> None:
     alone = result(trained, way, 1, 0)

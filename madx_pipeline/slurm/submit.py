@@ -20,7 +20,7 @@ from typing import Any
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor
 
-from madx_pipeline.durable import write_durably
+from madx_pipeline.durable import write_whole
 from madx_pipeline.errors import InputError
 from madx_pipeline.job_file import forget_outcome, write_job
 from madx_pipeline.jobs import Job
@@ -90,7 +90,7 @@ def _submit(jobs: list[Job], name: str, waits_for: list[str], home: Path, cluste
         forget_outcome(job, home)
     listed = folder_of(home) / f"{name}.txt"
     listed.parent.mkdir(parents=True, exist_ok=True)
-    write_durably(listed, "".join(f"{job.folder}\n" for job in jobs))
+    write_whole(listed, "".join(f"{job.folder}\n" for job in jobs))
     executor = _Executor(folder_of(home))
     executor.update_parameters(**_parameters(jobs[0], name, waits_for, cluster))
     where = ["--from-list", str(listed), "--home", str(home.resolve())]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from madx_pipeline.adapter_model import AdapterModel
+from madx_pipeline.durable import write_whole
 from madx_pipeline.records import Json
 from madx_pipeline.training import processes
 
@@ -81,12 +81,10 @@ class Cost:
         }
 
     def _write(self) -> None:
-        """Whole or not at all; a power cut may take it, for it is not worth waiting for the disk."""
+        """By the process that writes."""
         if not processes.is_first():
             return
-        draft = self.folder / f"{_NOTE}.{os.getpid()}.tmp"
-        draft.write_text(json.dumps({"seconds": self.seconds, "peak": self.peak}), encoding="utf-8")
-        draft.replace(self.folder / _NOTE)
+        write_whole(self.folder / _NOTE, json.dumps({"seconds": self.seconds, "peak": self.peak}))
 
 
 class _AtCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformers carries no types
