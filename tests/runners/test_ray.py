@@ -16,11 +16,12 @@ import pytest
 
 from madx_pipeline.errors import InputError
 from madx_pipeline.execute import library_versions
-from madx_pipeline.jobs import Plan
+from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.outcome import Outcome
 from madx_pipeline.runner import Selection, run_plan
 from madx_pipeline.runners import Choice, make_runner
 from madx_pipeline.runners.local import LocalRunner
+from madx_pipeline.runners.ray import RayRunner
 from madx_pipeline.store import Store
 from madx_pipeline.unfinished import read_note
 from tests.builders import Silent, make_job, make_plan_of
@@ -52,8 +53,6 @@ def cluster() -> Iterator[Any]:
 
 def run(plan: Plan, home: Path, address: str) -> tuple[dict[str, Outcome], Silent]:
     """Runs deeds of tests on the cluster; gives outcomes by name of the job."""
-    from madx_pipeline.runners.ray import RayRunner
-
     Store(home).open_for_writing()
     seen = Silent()
     outcomes = run_plan(plan, Selection(set(plan.jobs)), Store(home), RayRunner(home, address, None, note), seen)
@@ -104,6 +103,22 @@ def test_two_runners_of_different_kinds_at_the_same_time_do_each_job_once(cluste
     both = [(local.result()[job.fingerprint].state, on_ray[job.name].state) for job in jobs]
     assert set(both) <= {("ran", "found"), ("found", "ran")}
     assert sorted(name for name, _, _ in done(tmp_path)) == sorted(job.name for job in jobs)
+
+
+def test_what_is_under_way_ends_when_the_run_is_left_and_the_cluster_stays(cluster: Any, tmp_path: Path) -> None:
+    class Leaving(Silent):
+        def started(self, job: Job) -> None:
+            raise KeyboardInterrupt
+
+    Store(tmp_path).open_for_writing()
+    plan = make_plan_of(make_job("long", params={"seconds": 600}))
+    runner = RayRunner(tmp_path, cluster.address, None, note)
+    with pytest.raises(KeyboardInterrupt):
+        run_plan(plan, Selection(set(plan.jobs)), Store(tmp_path), runner, Leaving())
+    [(_, worker, _)] = done(tmp_path)
+    wait_for(lambda: None if psutil.pid_exists(worker) and psutil.Process(worker).status() != "zombie" else True, 30)
+    outcomes, _ = run(make_plan_of(make_job("next")), tmp_path, cluster.address)
+    assert outcomes["next"].state == "ran"
 
 
 @pytest.mark.parametrize(
