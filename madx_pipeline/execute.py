@@ -12,6 +12,7 @@ import os
 import time
 import traceback
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -62,13 +63,16 @@ def execute(job: Job, home: Path) -> Outcome:
 
 def library_versions() -> dict[str, str]:
     """What decides a job's bytes beside its fingerprint, as recorded with every artifact."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+    return {name: _version(name) for name in LIBRARIES}
+
+
+@cache
+def _version(name: str) -> str:
+    """Looked up once in a process: it takes longer than a small job."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def problem_of(error: Exception) -> Problem:
