@@ -6,7 +6,6 @@ imported before a command needs it, so `madx --help` answers at once.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -16,6 +15,7 @@ import typer
 from madx_pipeline import __version__
 from madx_pipeline.cli_adapters import adapters
 from madx_pipeline.cli_export import export
+from madx_pipeline.environment import set_environment
 from madx_pipeline.errors import MadxError
 
 app = typer.Typer(
@@ -26,15 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-_ENVIRONMENT = {
-    "OMP_WAIT_POLICY": "PASSIVE",  # several threads on busy cores spin at barriers otherwise, up to 20 times slower
-    "TOKENIZERS_PARALLELISM": "false",  # we run jobs side by side instead
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-    "TRANSFORMERS_VERBOSITY": "error",
-}
-"""Set before torch is imported, and inherited by worker processes."""
 
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped recipe.")]
 HomeOption = Annotated[Path, typer.Option("--home", help="Folder of the store and the reports.")]
@@ -62,15 +53,18 @@ def run(
     only: Annotated[str | None, typer.Option("--only", metavar="STAGE", help="Run jobs of this stage only.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Run up to this stage.")] = None,
     language: Annotated[str | None, typer.Option("--language", help="Run what this language needs.")] = None,
-    runner: Annotated[str | None, typer.Option("--runner", help="serial or local.")] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes of the local runner.")] = None,
+    runner: Annotated[str | None, typer.Option("--runner", help="serial, local, ray or slurm.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes side by side here.")] = None,
+    address: Annotated[str | None, typer.Option("--address", help="A Ray cluster that is there (ray).")] = None,
+    leave: Annotated[bool, typer.Option("--leave", help="Leave when all is in the queue (slurm).")] = False,
     force: Annotated[str | None, typer.Option("--force", metavar="STAGE", help="Make these again.")] = None,
     locked: Annotated[bool, typer.Option("--locked", help="Take no adapter that the lock file does not hold.")] = False,
 ) -> None:
     """Run a recipe to its report; what is finished is found, not made again."""
     from madx_pipeline.commands.run import RunOptions, run_recipe
+    from madx_pipeline.runners import Choice
 
-    options = RunOptions(only, until, language, runner, workers, force, locked)
+    options = RunOptions(only, until, language, Choice(runner, workers, address, leave), force, locked)
     raise typer.Exit(run_recipe(recipe, home, options))
 
 
@@ -80,6 +74,14 @@ def plan(recipe: RecipeArgument = DEFAULT_RECIPE, home: HomeOption = DEFAULT_HOM
     from madx_pipeline.commands.plan import show_plan
 
     show_plan(recipe, home, as_json=json)
+
+
+@app.command()
+def status(recipe: RecipeArgument = DEFAULT_RECIPE, home: HomeOption = DEFAULT_HOME, json: JsonOption = False) -> None:
+    """Show where every job stands, who works on it, and how long the rest will take."""
+    from madx_pipeline.commands.status import show_status
+
+    show_status(recipe, home, as_json=json)
 
 
 @app.command()
@@ -129,14 +131,28 @@ def verify(home: HomeOption = DEFAULT_HOME) -> None:
     raise typer.Exit(verify_store(home))
 
 
+@app.command(name="run-job")
+def run_job(
+    job: Annotated[str | None, typer.Argument(metavar="FOLDER", help="Folder of its artifact in the store.")] = None,
+    *,
+    from_list: Annotated[
+        Path | None, typer.Option("--from-list", help="A file with a folder a line, of which Slurm's task takes one.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Do one job that `madx run` has written down under the home folder (what Slurm runs)."""
+    from madx_pipeline.commands.run_job import run_job as do
+
+    raise typer.Exit(do(job, from_list, home))
+
+
 app.command()(export)
 app.add_typer(adapters, name="adapters")
 
 
 def main() -> NoReturn:
     """Entry point: turns errors into lines and exit codes."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    set_environment()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:

@@ -13,6 +13,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file that is either whole or not there; a power cut may take it, so nobody waits for the disk."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
 def write_durably(path: Path, text: str) -> None:
     """Writes a file that is either whole or not there, even after a power cut."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")

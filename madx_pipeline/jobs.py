@@ -6,7 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict
 
 from madx_pipeline.recipe import Recipe
 from madx_pipeline.records import Json
@@ -38,6 +40,8 @@ class Job:
         obstacle_hint: What to do about that.
         report_to: Who is told of its training; not in the fingerprint.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")  # for when it is read from a file
 
     name: str
     stage: str

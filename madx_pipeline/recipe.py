@@ -12,6 +12,7 @@ from madx_pipeline.data.card_models import CorpusChoice, TaskChoice
 from madx_pipeline.languages import language_problem
 from madx_pipeline.methods import METHOD_SPECS, Method
 from madx_pipeline.published.choices import COMMIT, AdapterChoice
+from madx_pipeline.slurm.config import Cluster
 from madx_pipeline.trackers import Tracker
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -88,6 +89,8 @@ class Recipe(_Part):
     """Parameters that differ from the stage pages."""
     resources: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Resources that differ from the stage pages; never part of a fingerprint."""
+    cluster: Cluster | None = None
+    """What Slurm is asked for beside resources; never part of a fingerprint."""
     report_to: list[Tracker] = ["tensorboard"]
     """Who is told of trainings while they run; never part of a fingerprint."""
 

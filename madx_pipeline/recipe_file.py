@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from madx_pipeline.errors import InputError, Problem, nearest, suggestion
 from madx_pipeline.recipe import Recipe
 from madx_pipeline.recipe_errors import field_problems, without
+from madx_pipeline.recipe_processes import process_problems
 from madx_pipeline.shipped import recipes_folder
 from madx_pipeline.stage import STAGES, Resources, stage_module, stage_page
 
@@ -88,6 +89,7 @@ def read_recipe(path: Path) -> RecipeFile:
         problems += field_problems(error, path.name, Recipe)
         recipe = _what_is_left(raw, error)
     problems += _stage_problems(raw, path.name)
+    problems += process_problems(raw.get("stages"), raw.get("resources"), path.name)
     if recipe is not None:
         problems += _across_fields(recipe, path.name)
     return RecipeFile(recipe, path, tuple(problems))

@@ -1,56 +1,57 @@
 """Runs what is missing of a plan, in the order of its dependencies, on whichever runner is asked for.
 
 A failed job stops only what depends on it. What is found is believed only after its checksums were
-compared: a damaged artifact is set aside and made again.
+compared: a damaged artifact is set aside and made again. All of that is decided here, so that it is the
+same on every runner.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from madx_pipeline.errors import Problem
-from madx_pipeline.execute import Outcome
+from madx_pipeline.graph import Graph
 from madx_pipeline.jobs import Job, Plan
+from madx_pipeline.outcome import Outcome
 from madx_pipeline.store import Store
 
-_WEIGHT = {
-    "train_language_adapter": 20,
-    "continue_pretraining": 20,
-    "train_task_adapter": 10,
-    "train_lora": 10,
-    "finetune_base_model": 10,
-}
-"""How long jobs of a stage are, roughly, beside one that prepares or evaluates."""
+Do = Callable[[Job, Path], Outcome]
+"""What is done with a job where it runs: `execute`, or what a test or a benchmark has in its place."""
 
 
 class Runner(Protocol):
-    """Does jobs somewhere. Ray and Slurm will be two more of these.
+    """Does jobs somewhere, each after those it needs.
 
     Attributes:
-        capacity: How many jobs it can have under way at once.
+        farewell: What whoever leaves the run before its end is told.
     """
 
-    capacity: int
+    farewell: str
 
-    def start(self, job: Job) -> None:
-        """Takes a job whose inputs are all there."""
+    def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
+        """Does the jobs of a graph.
 
-    def wait(self) -> list[Outcome]:
-        """Waits until at least one job that was started has ended."""
+        Args:
+            graph: The jobs, none of whose artifacts is there.
+            started: To be called when a job has started.
+
+        Yields:
+            How each job ended, as it ends. Jobs behind one that failed are left out.
+        """
 
     def close(self) -> None:
-        """Stops everything under way and frees what it holds."""
+        """Frees what it holds; called at the end of the run, and when it is left."""
 
 
 class Observer(Protocol):
     """Whoever wants to see jobs start and end (the command line)."""
 
     def started(self, job: Job) -> None:
-        """A job was handed to the runner."""
+        """A job was started."""
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         """A job ended, or will not be run."""
@@ -97,41 +98,26 @@ def _with_ancestors(plan: Plan, goals: Iterable[str]) -> set[str]:
 
 def run_plan(plan: Plan, selection: Selection, store: Store, runner: Runner, observer: Observer) -> dict[str, Outcome]:
     """Does what is missing; gives the outcome of every job of the plan, by fingerprint."""
-    run = _Run(plan, selection, store, runner, observer)
-    run.look_for_finished()
+    run = _Run(plan, selection, store, observer)
     try:
-        run.work()
+        run.look_for_finished()
+        graph = Graph.of(run.what_is_left())
+        for outcome in runner.run(graph, observer.started):
+            run.take(outcome, graph)
     finally:
         runner.close()
     return run.outcomes
 
 
-def work_behind(plan: Plan) -> dict[str, int]:
-    """How much work waits for each job, itself included, along the longest chain: who has most goes first.
-
-    Otherwise one long training that nobody started in time is what everybody waits for in the end.
-    """
-    behind: dict[str, int] = {}
-    for job in reversed(plan.jobs.values()):
-        own = behind.get(job.fingerprint, 0) + _WEIGHT.get(job.stage, 1)
-        behind[job.fingerprint] = own
-        for need in job.inputs.values():
-            behind[need] = max(behind.get(need, 0), own)
-    return behind
-
-
 @dataclass
 class _Run:
-    """The state of one run: what has ended, what is under way, what waits for what."""
+    """The state of one run: what has ended, and how."""
 
     plan: Plan
     selection: Selection
     store: Store
-    runner: Runner
     observer: Observer
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-    missing_inputs: dict[str, int] = field(default_factory=dict)
-    needed_by: dict[str, list[str]] = field(default_factory=dict)
 
     def look_for_finished(self) -> None:
         """Believes what is in the store, after comparing checksums; sets aside what is damaged or forced."""
@@ -159,72 +145,38 @@ class _Run:
             return None
         return Outcome(job.fingerprint, "found")
 
-    def work(self) -> None:
-        """Starts every job whose inputs are there, until nothing is left that can be started."""
-        behind = work_behind(self.plan)
-        ready = [(-behind[fingerprint], fingerprint) for fingerprint in self._index()]
-        heapq.heapify(ready)
-        under_way = 0
-        while ready or under_way:
-            while ready and under_way < self.runner.capacity:
-                job = self.plan.jobs[heapq.heappop(ready)[1]]
-                self.observer.started(job)
-                self.runner.start(job)
-                under_way += 1
-            for outcome in self.runner.wait():
-                under_way -= 1
-                job = self.plan.jobs[outcome.fingerprint]
-                self._end(job, outcome)
-                for fingerprint in self._freed_by(job, outcome):
-                    heapq.heappush(ready, (-behind[fingerprint], fingerprint))
-
-    def _index(self) -> list[str]:
-        """Counts what each job still waits for; gives those that wait for nothing."""
-        ready: list[str] = []
+    def what_is_left(self) -> list[Job]:
+        """The jobs to do; those that are not wanted, or need something that is not, end here."""
+        left = []
         for job in self.plan.jobs.values():
             if job.fingerprint in self.outcomes:
                 continue
             if job.fingerprint not in self.selection.wanted:
                 self._end(job, Outcome(job.fingerprint, "not run"))
                 continue
-            needs = {need for need in job.inputs.values() if self._state(need) != "found"}
-            blocked = next((need for need in needs if self._state(need) == "not run"), None)
+            blocked = next((need for need in job.inputs.values() if self._is_not_run(need)), None)
             if blocked is not None:
                 self._end(job, _not_run(job, f"{self.plan.jobs[blocked].name} is not there"))
                 continue
-            self.missing_inputs[job.fingerprint] = len(needs)
-            for need in needs:
-                self.needed_by.setdefault(need, []).append(job.fingerprint)
-            if not needs:
-                ready.append(job.fingerprint)
-        return ready
+            left.append(job)
+        return left
 
-    def _state(self, fingerprint: str) -> str | None:
+    def _is_not_run(self, fingerprint: str) -> bool:
         outcome = self.outcomes.get(fingerprint)
-        return outcome.state if outcome is not None else None
+        return outcome is not None and outcome.state == "not run"
 
-    def _freed_by(self, job: Job, outcome: Outcome) -> list[str]:
-        """Jobs that can start now that `job` is there; after a failure, none, and those that needed it are over."""
-        if outcome.state in ("failed", "not run"):
-            self._give_up_on(job)
-            return []
-        freed = []
-        for fingerprint in self.needed_by.get(job.fingerprint, []):
-            self.missing_inputs[fingerprint] -= 1
-            if self.missing_inputs[fingerprint] == 0 and fingerprint not in self.outcomes:
-                freed.append(fingerprint)
-        return freed
-
-    def _give_up_on(self, failed: Job) -> None:
-        """Ends everything that needed a failed job, directly or not."""
-        waiting = deque(self.needed_by.get(failed.fingerprint, []))
-        while waiting:
-            fingerprint = waiting.popleft()
-            if fingerprint in self.outcomes:
-                continue
-            job = self.plan.jobs[fingerprint]
-            self._end(job, _not_run(job, f"{failed.name} failed"))
-            waiting.extend(self.needed_by.get(fingerprint, []))
+    def take(self, outcome: Outcome, graph: Graph) -> None:
+        """Notes how a job ended; after a failure everything that needed it is over as well."""
+        job = graph.jobs[outcome.fingerprint]
+        if job.fingerprint in self.outcomes:
+            return
+        self._end(job, outcome)
+        if outcome.state not in ("failed", "not run"):
+            return
+        what = "failed" if outcome.state == "failed" else "was not run"
+        for waiting in graph.behind(job.fingerprint):
+            if waiting.fingerprint not in self.outcomes:
+                self._end(waiting, _not_run(waiting, f"{job.name} {what}"))
 
     def _end(self, job: Job, outcome: Outcome) -> None:
         self.outcomes[job.fingerprint] = outcome

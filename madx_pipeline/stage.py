@@ -58,11 +58,19 @@ class Resources(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     threads: int = Field(ge=1)
-    """CPU threads; set before the job runs, whatever the runner, so that bits do not depend on it."""
+    """CPU threads of each process; set before the job runs, whatever the runner, so that bits do not depend on it."""
     gpus: int = Field(ge=0)
-    """Whole GPUs; 0 runs on the CPU where there is none, and uses one where there is."""
+    """Whole GPUs; 0 runs on the CPU where there is none, and uses one where there is. Several: a process on each."""
     memory_gib: float = Field(gt=0)
     """Main memory in GiB that the job may need."""
+    processes: int = Field(ge=1)
+    """Processes that share a training on the CPU (data parallel); 1 for all else. With GPUs there is one on each."""
+
+
+def processes_of(resources: Mapping[str, Json]) -> int:
+    """How many processes share a job: one for each of several GPUs, or as many as are asked for without any."""
+    gpus = int(resources["gpus"])
+    return gpus if gpus > 0 else int(resources["processes"])
 
 
 @dataclass(frozen=True)

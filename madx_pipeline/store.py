@@ -123,8 +123,13 @@ class Store:
         final.rename(aside)
         return aside
 
-    def begin(self, job: Job) -> Workspace:
-        """The workspace of a job: fresh, but for the checkpoints of an earlier sitting of the same job."""
+    def begin(self, job: Job, place: dict[str, Json] | None = None) -> Workspace:
+        """The workspace of a job: fresh, but for the checkpoints of an earlier sitting of the same job.
+
+        Args:
+            job: The job.
+            place: Who works on it, as `here` of `place.py` says.
+        """
         partial = self.partial(job)
         if unfinished.fingerprint_of_work(partial) not in (None, job.fingerprint):
             shutil.rmtree(partial)
@@ -134,10 +139,15 @@ class Store:
         for path in partial.iterdir():
             if path.name not in ("checkpoints", "log.txt"):
                 _remove(path)
-        note = {"fingerprint": job.fingerprint, "started": time.time(), "seconds_before": before}
+        note = {"fingerprint": job.fingerprint, "started": time.time(), "seconds_before": before, **(place or {})}
         write_durably(partial / "job.json", json.dumps(note))
+        return self.workspace(job)
+
+    def workspace(self, job: Job) -> Workspace:
+        """The workspace of a job that has begun."""
+        partial = self.partial(job)
         logs = self.home / "logs" / job.folder
-        return Workspace(partial, checkpoints, name=job.name, logs=logs, report_to=job.report_to)
+        return Workspace(partial, partial / "checkpoints", name=job.name, logs=logs, report_to=job.report_to)
 
     def finish(self, job: Job, workspace: Workspace, libraries: dict[str, str]) -> Artifact:
         """Hashes, syncs, records and renames: after this the artifact exists.

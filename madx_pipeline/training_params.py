@@ -33,3 +33,8 @@ class TrainingParams(Params):
     early_stopping_patience: int | None = Field(
         ge=1, description="Stops after this many evaluations in a row without a better one; null never stops early."
     )
+
+
+def uneven(examples: int, processes: int) -> str:
+    """What is wrong when several processes cannot share the examples of a step."""
+    return f"{processes} processes cannot share the {examples} examples of a step evenly."

@@ -66,6 +66,15 @@ def read_progress(partial: Path) -> dict[str, Json] | None:
     return note
 
 
+def read_note(partial: Path) -> dict[str, Json] | None:
+    """Who works or has worked on it (`fingerprint`, `started`, `host`, `pid`, `engine`), or None."""
+    try:
+        note: dict[str, Json] = json.loads((partial / "job.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return note if isinstance(note, dict) and "started" in note else None
+
+
 def fingerprint_of_work(partial: Path) -> str | None:
     """Whose unfinished work this is; the folder's name holds only twelve digits of it."""
     try:

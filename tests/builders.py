@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from madx_pipeline.execute import Outcome
+from madx_pipeline.graph import Graph, Ready
 from madx_pipeline.jobs import Job, Plan, fingerprint_of
+from madx_pipeline.outcome import Outcome
 from madx_pipeline.recipe import Recipe
 from madx_pipeline.records import Json
 from madx_pipeline.store import Store
@@ -44,7 +46,7 @@ def make_job(
         locations={},
         inputs=needs,
         folders={role: job.folder for role, job in (inputs or {}).items()},
-        resources={"threads": 1, "gpus": 0, "memory_gib": 1.0},
+        resources={"threads": 1, "gpus": 0, "memory_gib": 1.0, "processes": 1},
         fingerprint=fingerprint_of(content),
     )
 
@@ -64,25 +66,26 @@ def finish(store: Store, job: Job, text: str = "made") -> Path:
 class InstantRunner:
     """A runner that makes a one-file artifact of each job at once; `fails` says which do not get there."""
 
-    def __init__(self, store: Store, capacity: int = 1, fails: frozenset[str] = frozenset()) -> None:
-        self.capacity = capacity
+    farewell = ""
+
+    def __init__(self, store: Store, fails: frozenset[str] = frozenset()) -> None:
         self.order: list[str] = []
         self.closed = False
         self._store = store
         self._fails = fails
-        self._ended: list[Outcome] = []
 
-    def start(self, job: Job) -> None:
-        self.order.append(job.name)
-        if job.name in self._fails:
-            self._ended.append(Outcome(job.fingerprint, "failed"))
-            return
-        finish(self._store, job)
-        self._ended.append(Outcome(job.fingerprint, "ran"))
-
-    def wait(self) -> list[Outcome]:
-        assert self._ended, "waiting for nothing would hang"
-        return [self._ended.pop(0)]
+    def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
+        ready = Ready(graph)
+        while ready:
+            job = ready.take()
+            started(job)
+            self.order.append(job.name)
+            if job.name in self._fails:
+                yield Outcome(job.fingerprint, "failed")
+                continue
+            finish(self._store, job)
+            ready.made(job.fingerprint)
+            yield Outcome(job.fingerprint, "ran")
 
     def close(self) -> None:
         self.closed = True
@@ -93,9 +96,10 @@ class Silent:
 
     def __init__(self) -> None:
         self.outcomes: list[tuple[str, Outcome]] = []
+        self.begun: list[str] = []
 
     def started(self, job: Job) -> None:
-        """Nothing to show."""
+        self.begun.append(job.name)
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         self.outcomes.append((job.name, outcome))

@@ -28,6 +28,18 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the tiny recipe was run serially: what every other way to run it has to give as well."""
+    from tests.end_to_end.story import madx
+    from tests.runners.tiny import write_tiny
+
+    folder = tmp_path_factory.mktemp("serial")
+    write_tiny(folder)
+    madx("run", "tiny.yaml", "--runner", "serial", folder=folder)
+    return folder
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Some versions of pytest and xdist ignore groups together, and every expensive fixture is made twice, unseen."""
     grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]

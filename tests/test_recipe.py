@@ -205,6 +205,26 @@ def test_every_shipped_recipe_can_be_planned(name: str) -> None:
             'Nearest: "qad".',
         ),
         (
+            {"resources": {"train_language_adapter": {"processes": 3}}},
+            "recipe.yaml: resources.train_language_adapter: 3 processes cannot share the 64 examples of a step evenly.",
+            "Possible: 1, 2, 4, 8, 16, 32, 64.",
+        ),
+        (
+            {"resources": {"evaluate_zero_shot": {"gpus": 2}}},
+            "recipe.yaml: resources.evaluate_zero_shot: evaluate_zero_shot cannot be shared by 2 processes.",
+            "Only trainings can: ask for one GPU.",
+        ),
+        (
+            {"cluster": {"time": 43200}},
+            'recipe.yaml: cluster.time is 43200: without quotes YAML reads a time as a number; write "12:00:00".',
+            "Correct the value.",
+        ),
+        (
+            {"cluster": {"stages": {"train_language_adaptor": {}}}},
+            "there is no stage train_language_adaptor",
+            "Correct the value.",
+        ),
+        (
             {"corpora": {"default": {"card": "miniature"}, "sw": {"card": "wikipedia"}}},
             'recipe.yaml: corpora has "sw", which is neither source nor target.',
             "Leave it out",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from madx_pipeline.execute import Outcome
 from madx_pipeline.jobs import Cell, Plan
+from madx_pipeline.outcome import Outcome
 from madx_pipeline.runner import Selection, run_plan, select
 from madx_pipeline.store import Store
 from tests.builders import InstantRunner, Silent, finish, make_job, make_plan_of
@@ -34,9 +34,8 @@ def everything(plan: Plan = PLAN, *force: str) -> Selection:
     return Selection(set(plan.jobs), frozenset(force))
 
 
-@pytest.mark.parametrize("capacity", [1, 3])
-def test_a_job_starts_after_everything_it_needs(store: Store, capacity: int) -> None:
-    runner = InstantRunner(store, capacity)
+def test_a_job_starts_after_everything_it_needs(store: Store) -> None:
+    runner = InstantRunner(store)
     run_plan(PLAN, everything(), store, runner, Silent())
     order = runner.order
     assert order.index("base") < order.index("corpus") < order.index("adapter")

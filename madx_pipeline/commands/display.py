@@ -17,8 +17,8 @@ from rich.live import Live
 
 from madx_pipeline.commands.live_table import clock, table
 from madx_pipeline.commands.running import Running
-from madx_pipeline.execute import Outcome
 from madx_pipeline.jobs import Job, Plan
+from madx_pipeline.outcome import Outcome
 from madx_pipeline.store import Store
 
 _LOOKS_PER_SECOND = 2

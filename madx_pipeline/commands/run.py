@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import typer
@@ -13,12 +13,12 @@ from madx_pipeline.commands.locking import note_what_was_fetched, refuse_other_b
 from madx_pipeline.commands.planning import plan_recipe
 from madx_pipeline.commands.report import write_report_of
 from madx_pipeline.errors import InputError, JobError, suggestion
-from madx_pipeline.execute import Outcome
-from madx_pipeline.jobs import Plan
+from madx_pipeline.jobs import Job, Plan
+from madx_pipeline.outcome import Outcome
 from madx_pipeline.published.lock import lock_path
 from madx_pipeline.recipe_file import find_recipe
 from madx_pipeline.runner import Selection, run_plan, select
-from madx_pipeline.runners import make_runner
+from madx_pipeline.runners import Choice, make_runner
 from madx_pipeline.stage import STAGES
 from madx_pipeline.store import Store
 from madx_pipeline.trackers import missing_packages
@@ -34,8 +34,7 @@ class RunOptions:
     only: str | None = None
     until: str | None = None
     language: str | None = None
-    runner: str | None = None
-    workers: int | None = None
+    runner: Choice = field(default_factory=Choice)
     force: str | None = None
     locked: bool = False
 
@@ -57,18 +56,20 @@ def run_recipe(name: str, home: Path, options: RunOptions) -> int:
     for warning in plan.warnings:
         typer.echo(f"warning: {warning}")
     selection = _selection(plan, options)
-    runner = make_runner(options.runner, options.workers, home, plan)
+    runner = make_runner(options.runner, home, _to_do(plan, selection, store), plan.recipe.cluster)
     display = Display(plan, store)
     try:
         with display:
             outcomes = run_plan(plan, selection, store, runner, display)
     except KeyboardInterrupt:
-        typer.echo("Interrupted. Run again to resume.", err=True)
+        typer.echo(f"Interrupted. {runner.farewell}", err=True)
         return INTERRUPTED
     finally:
         unnoted = [] if options.locked else note_what_was_fetched(plan, store, lock)
     _summarise(outcomes)
-    if not _ends_before_report(options):
+    if any(outcome.state == "queued" for outcome in outcomes.values()):
+        typer.echo(runner.farewell)
+    elif not _ends_before_report(options):
         write_report_of(plan, store)
     if unnoted:
         raise JobError(unnoted)
@@ -105,6 +106,12 @@ def _selection(plan: Plan, options: RunOptions) -> Selection:
     return Selection(wanted, frozenset({options.force} if options.force else ()))
 
 
+def _to_do(plan: Plan, selection: Selection, store: Store) -> list[Job]:
+    """Jobs that will have to run, as far as can be told without comparing checksums."""
+    jobs = [plan.jobs[fingerprint] for fingerprint in plan.jobs if fingerprint in selection.wanted]
+    return [job for job in jobs if job.stage in selection.force or not store.path(job).exists()]
+
+
 def _ends_before_report(options: RunOptions) -> bool:
     chosen = options.only or options.until
     return chosen is not None and chosen != "report"
@@ -112,7 +119,7 @@ def _ends_before_report(options: RunOptions) -> bool:
 
 def _summarise(outcomes: dict[str, Outcome]) -> None:
     counts = Counter(outcome.state for outcome in outcomes.values())
-    parts = [f"{counts[state]} {state}" for state in ("found", "ran", "failed", "not run") if counts[state]]
+    parts = [f"{counts[state]} {state}" for state in ("found", "ran", "queued", "failed", "not run") if counts[state]]
     typer.echo(f"{len(outcomes)} jobs: {', '.join(parts)}.")
 
 

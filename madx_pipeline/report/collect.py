@@ -23,7 +23,7 @@ from madx_pipeline.stage import stage_page
 from madx_pipeline.stages.report import Params
 from madx_pipeline.store import Store
 
-_CHANGES_NO_RESULT = {"report_to", "resources"}
+_CHANGES_NO_RESULT = {"report_to", "resources", "cluster"}
 """Keys of a recipe that say how jobs are run and watched, as opposed to what they make."""
 
 

@@ -1,43 +1,106 @@
-"""Where jobs run: in this process, in local worker processes, later on existing engines."""
+"""Where jobs run: in this process, in local worker processes, or on an engine that exists (Ray, Slurm)."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 from madx_pipeline.errors import InputError, suggestion
-from madx_pipeline.jobs import Plan
+from madx_pipeline.jobs import Job
+from madx_pipeline.machine import Machine, cores, memory_gib, refuse_what_fits_nowhere, threads_of, visible_gpus
 from madx_pipeline.runner import Runner
+from madx_pipeline.slurm.config import Cluster, cluster_of
 
-RUNNERS = ("serial", "local")
+RUNNERS = ("serial", "local", "ray", "slurm")
 
 
-def make_runner(name: str | None, workers: int | None, home: Path, plan: Plan) -> Runner:
-    """The runner asked for; without a name, `local` where there is room for two jobs, else `serial`.
+@dataclass(frozen=True)
+class Choice:
+    """Which runner, and what it is told.
+
+    Attributes:
+        name: Its name; None for `local` where there is room for two jobs, else `serial`.
+        workers: Processes of `local`, CPUs of a Ray cluster of our own; None for as many as there is room for.
+        address: Of a Ray cluster; None for one of our own.
+        leave: Whether to leave when everything is in Slurm's queue.
+    """
+
+    name: str | None = None
+    workers: int | None = None
+    address: str | None = None
+    leave: bool = False
+
+
+def make_runner(choice: Choice, home: Path, jobs: Collection[Job], cluster: Cluster | None = None) -> Runner:
+    """The runner asked for.
+
+    Args:
+        choice: Which.
+        home: Folder of the store.
+        jobs: What may be run.
+        cluster: What the recipe says of a cluster.
 
     Raises:
-        InputError: If there is no such runner.
+        InputError: If there is no such runner, or a job that fits nowhere on it.
     """
+    name = choice.name
+    if name is not None and name not in RUNNERS:
+        raise InputError(f"there is no runner {name!r}. Possible: {', '.join(RUNNERS)}.", suggestion(name, RUNNERS))
+    for flag, given, belongs in (("--address", choice.address, "ray"), ("--leave", choice.leave, "slurm")):
+        if given and name != belongs:
+            raise InputError(f"{flag} is for --runner {belongs}.", f"Add --runner {belongs}, or leave it out.")
+    if name == "slurm":
+        return _on_slurm(choice, home, jobs, cluster)
+    if name == "ray":
+        return _on_ray(choice, home, jobs)
+    return _on_this_machine(choice, home, jobs)
+
+
+def _on_ray(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
+    _need("ray", "Ray", "ray")
+    from madx_pipeline.runners.ray import RayRunner
+
+    runner = RayRunner(home, choice.address, choice.workers)
+    try:
+        runner.refuse(jobs)
+    except BaseException:
+        runner.close()
+        raise
+    return runner
+
+
+def _on_slurm(choice: Choice, home: Path, jobs: Collection[Job], cluster: Cluster | None) -> Runner:
+    _need("slurm", "submitit", "submitit")
+    if jobs and which("sbatch") is None:
+        raise InputError("there is no Slurm here: sbatch is not found.", "Start from a login node of the cluster.")
+    from madx_pipeline.runners.slurm import Slurm, SlurmRunner
+
+    return SlurmRunner(home, Slurm(cluster_of(cluster), choice.leave))
+
+
+def _need(extra: str, what: str, module: str) -> None:
+    if find_spec(module) is None:
+        command = f'pip install "madx-pipeline[{extra}]"'
+        raise InputError(f"--runner {extra} needs {what}, which is not installed.", f"Install it: {command}")
+
+
+def _on_this_machine(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
     from madx_pipeline.runners.local import LocalRunner
     from madx_pipeline.runners.serial import SerialRunner
 
-    count = workers or _room(plan)
-    if name is None:
-        name = "local" if count > 1 else "serial"
-    if name == "serial":
-        return SerialRunner(home)
-    if name == "local":
-        return LocalRunner(home, count)
-    raise InputError(f"there is no runner {name!r}. Possible: {', '.join(RUNNERS)}.", suggestion(name, RUNNERS))
+    gpus = visible_gpus()
+    refuse_what_fits_nowhere(jobs, [Machine(gpus=len(gpus))], "this machine")
+    workers = choice.workers or _room(jobs, len(gpus))
+    name = choice.name or ("local" if workers > 1 else "serial")
+    return SerialRunner(home) if name == "serial" else LocalRunner(home, workers, gpus)
 
 
-def _room(plan: Plan) -> int:
-    """How many of the plan's jobs fit side by side on this machine, by cores, memory and GPUs, at least one."""
-    asked = [job.resources for job in plan.jobs.values()]
-    if any(resources["gpus"] for resources in asked):
-        return 1  # two processes on one GPU would fight for its memory
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    threads = max((resources["threads"] for resources in asked), default=1)
-    needed_gib = max((resources["memory_gib"] for resources in asked), default=1)
-    return int(max(1, min(cores // threads, memory_gib // needed_gib)))
+def _room(jobs: Collection[Job], gpus: int) -> int:
+    """How many of these jobs fit side by side on this machine, by cores, memory and GPUs, at least one."""
+    threads = max(map(threads_of, jobs), default=1)
+    needed_gib = max((job.resources["memory_gib"] for job in jobs), default=1)
+    places = min(cores() // threads, int(memory_gib() // needed_gib))
+    return max(1, min(places, gpus) if gpus else places)

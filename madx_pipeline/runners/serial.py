@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from madx_pipeline.execute import Outcome, execute
+from madx_pipeline.execute import execute
+from madx_pipeline.graph import Graph, Ready
 from madx_pipeline.jobs import Job
+from madx_pipeline.outcome import Outcome
+from madx_pipeline.runner import Do
 
 
 class SerialRunner:
     """Does each job at once."""
 
-    capacity = 1
+    farewell = "Run again to resume."
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, do: Do = execute) -> None:
         self._home = home
-        self._ended: list[Outcome] = []
+        self._do = do
 
-    def start(self, job: Job) -> None:
-        """Does the job, to its end."""
-        self._ended.append(execute(job, self._home))
-
-    def wait(self) -> list[Outcome]:
-        """The outcomes since the last call."""
-        ended, self._ended = self._ended, []
-        return ended
+    def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
+        """Does the jobs of a graph, the most urgent of those that can start first."""
+        ready = Ready(graph)
+        while ready:
+            job = ready.take()
+            started(job)
+            outcome = self._do(job, self._home)
+            if outcome.is_there:
+                ready.made(job.fingerprint)
+            yield outcome
 
     def close(self) -> None:
         """Nothing is held."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,9 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from madx_pipeline.adapter_model import AdapterModel
+from madx_pipeline.durable import write_whole
 from madx_pipeline.records import Json
+from madx_pipeline.training import processes
 
 _NOTE = "cost.json"
 _STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -76,13 +77,14 @@ class Cost:
             "trainable_parameters": sum(one.numel() for one in parameters if one.requires_grad),
             "parameters": sum(one.numel() for one in parameters),
             "device": "cuda" if torch.cuda.is_available() else "cpu",
+            "processes": processes.count(),
         }
 
     def _write(self) -> None:
-        """Whole or not at all; a power cut may take it, for it is not worth waiting for the disk."""
-        draft = self.folder / f"{_NOTE}.{os.getpid()}.tmp"
-        draft.write_text(json.dumps({"seconds": self.seconds, "peak": self.peak}), encoding="utf-8")
-        draft.replace(self.folder / _NOTE)
+        """By the process that writes."""
+        if not processes.is_first():
+            return
+        write_whole(self.folder / _NOTE, json.dumps({"seconds": self.seconds, "peak": self.peak}))
 
 
 class _AtCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformers carries no types

@@ -15,7 +15,7 @@ from madx_pipeline.adapter_model import AdapterModel, active_stack
 from madx_pipeline.errors import JobError
 from madx_pipeline.records import Json
 from madx_pipeline.stage import Workspace
-from madx_pipeline.training import checkpoints
+from madx_pipeline.training import checkpoints, processes
 from madx_pipeline.training.cost import Cost
 from madx_pipeline.training.logs import logs_of
 from madx_pipeline.training.precision import Loss, in_precision, loss_of_model
@@ -91,13 +91,18 @@ def train(model: AdapterModel, training: Training, params: TrainingParams, seed:
     if len(training.examples) == 0:
         raise JobError("there is nothing to train on: no examples.")
     done = checkpoints.steps_with_checkpoint(out.checkpoints)
-    checkpoints.keep_only(out.checkpoints, set(done))
+    if processes.is_first():
+        checkpoints.keep_only(out.checkpoints, set(done))
+    processes.wait_for_all()
     last = checkpoints.checkpoint_folder(out.checkpoints, done[-1]) if done else None
+    if last is not None:
+        out.log.info("goes on after step %d", done[-1])
     cost = Cost.of_earlier_sittings(out.checkpoints)
     if last is None or not _finished(_state(last), training, params):
         with cost.sitting() as measuring, own_randomness(), logs_of(out) as logs:
             trainer = _trainer(model, training, params, seed, out, [logs, measuring])
             trainer.train(resume_from_checkpoint=str(last) if last else None)
+        processes.wait_for_all()
         last = checkpoints.checkpoint_folder(out.checkpoints, checkpoints.steps_with_checkpoint(out.checkpoints)[-1])
     out.measure(**cost.numbers(model))
     result = _result(_state(last))
@@ -123,8 +128,13 @@ def _trainer(
 
 
 def _arguments(training: Training, params: TrainingParams, seed: int, out: Workspace) -> TrainingArguments:
+    batch, passes = processes.share_of(
+        params.per_device_train_batch_size, params.gradient_accumulation_steps, processes.count()
+    )
     arguments = TrainingArguments(
         output_dir=str(out.checkpoints),
+        per_device_train_batch_size=batch,
+        gradient_accumulation_steps=passes,
         max_steps=training.max_steps,
         seed=seed % 2**32,
         metric_for_best_model=training.metric,
@@ -134,13 +144,17 @@ def _arguments(training: Training, params: TrainingParams, seed: int, out: Works
         optim="adamw_torch_fused",
         logging_nan_inf_filter=False,
         remove_unused_columns=False,
+        use_cpu=not torch.cuda.is_available(),  # said aloud, or several processes on the CPU would each train alone
         dataloader_pin_memory=torch.cuda.is_available(),
         dataloader_num_workers=_READERS["cuda" if torch.cuda.is_available() else "cpu"],
         disable_tqdm=True,
         run_name=out.name or None,
         report_to="none",  # `logs.py` tells them
+        ddp_broadcast_buffers=False,  # they are constants; processes may differ in how many passes they make of a batch
         **params.model_dump(include=_TRAINER_ARGUMENTS),
     )
+    if arguments.world_size != processes.count():
+        raise JobError(f"{processes.count()} processes share this training, the Trainer sees {arguments.world_size}.")
     arguments._n_gpu = min(arguments.n_gpu, 1)  # DataParallel fails inside adapters: one process, one GPU
     return arguments
 
@@ -149,7 +163,8 @@ _READERS = {"cpu": 0, "cuda": 2}
 """Processes that mask and pack the next batches. A GPU would wait for them; from a CPU they would take what the model
 needs. Examples depend on their position alone, so the bytes of a training do not depend on this."""
 
-_TRAINER_ARGUMENTS = set(TrainingParams.model_fields) - {"early_stopping_patience", "precision"}
+_OURS = {"early_stopping_patience", "precision", "per_device_train_batch_size", "gradient_accumulation_steps"}
+_TRAINER_ARGUMENTS = set(TrainingParams.model_fields) - _OURS
 
 
 def _state(checkpoint: Path) -> TrainerState:

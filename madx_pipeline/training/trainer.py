@@ -10,18 +10,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 
 from madx_pipeline.adapter_model import AdapterModel, AdapterTrainer, own_random_state
 from madx_pipeline.errors import JobError
 from madx_pipeline.stage import Workspace
-from madx_pipeline.training import checkpoints
+from madx_pipeline.training import checkpoints, processes
 from madx_pipeline.training.precision import Loss
+
+IGNORED = -100
+"""The label of what does not count."""
 
 Measure = Callable[[AdapterModel], dict[str, float]]
 """Evaluates a model in eval mode, without gradients."""
@@ -57,6 +61,15 @@ class Flow(TrainerCallback):  # type: ignore[misc]  # transformers carries no ty
 class _Resumable:
     """Overrides for a Trainer; `follow` says the rest after it has been constructed."""
 
+    @property
+    def _train_batch_size(self: Any) -> int:
+        """The Trainer would go on with that of the checkpoint, which another number of processes may have made."""
+        return int(self.args.train_batch_size)
+
+    @_train_batch_size.setter
+    def _train_batch_size(self, value: int) -> None:
+        """Set by the Trainer."""
+
     def follow(self: Any, flow: Flow, measure: Measure, loss: Loss) -> None:
         """Takes the place of the Trainer's own flow, printing, evaluation and loss."""
         self.model_accepts_loss_kwargs = True  # makes the Trainer count the labels of an accumulated batch
@@ -80,9 +93,11 @@ class _Resumable:
 
         Several processes average their gradients, so each adds its share of the labels times their number.
         """
+        items = int((inputs["labels"] != IGNORED).sum()) * self.accelerator.num_processes
+        if items == 0 and num_items_in_batch:  # there are labels elsewhere in the step
+            return cast(Tensor, self._no_loss(model, inputs))
         loss: Tensor = self._loss(model, inputs)
         value = self._flow.loss = float(loss.detach())
-        items = int((inputs["labels"] != -100).sum()) * self.accelerator.num_processes
         if num_items_in_batch is not None and items != int(num_items_in_batch):
             loss = loss * (items / int(num_items_in_batch))
         if not math.isfinite(value):
@@ -93,11 +108,18 @@ class _Resumable:
             )
         return loss
 
+    def _no_loss(self: Any, model: AdapterModel, inputs: dict[str, Tensor]) -> Tensor:
+        """Zero, with zero for every gradient: the mean over no label is NaN, and other processes wait for this part."""
+        labels = inputs["labels"].clone()
+        labels.view(-1)[0] = 0
+        loss: Tensor = self._loss(model, {**inputs, "labels": labels}) * 0.0
+        return loss
+
     def evaluate(self: Any, *unused: Any, **unused_too: Any) -> dict[str, float]:
         """Numbers of our own measurement; draws nothing from the random streams of the training."""
         self.model.eval()
         with torch.no_grad(), own_random_state():
-            numbers = self._measure(self.model)
+            numbers = processes.as_the_first(self._measure(self.model))
         broken = {name: value for name, value in numbers.items() if not math.isfinite(value)}
         if broken:
             raise JobError(
@@ -109,11 +131,23 @@ class _Resumable:
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
+    def _save_rng_state(self: Any, output_dir: str) -> None:
+        """The last that every process writes of a checkpoint: the first marks it as complete after this."""
+        super()._save_rng_state(output_dir)  # type: ignore[misc]  # of the Trainer that this is mixed into
+        processes.wait_for_all()
+
     def _save(self: Any, output_dir: str | None = None, state_dict: Any = None) -> None:
         checkpoints.save_trainable(self.model, Path(output_dir or self.args.output_dir))
 
     def _load_from_checkpoint(self: Any, resume_from_checkpoint: str, model: AdapterModel | None = None) -> None:
         checkpoints.load_trainable(self.model, Path(resume_from_checkpoint))
+
+    def _load_optimizer_and_scheduler(self: Any, checkpoint: str | None) -> None:
+        """As the Trainer's own, which in several processes on the CPU would restore to `cpu:0`: torch knows no such."""
+        if checkpoint is None:
+            return
+        for part, name in ((self.optimizer, OPTIMIZER_NAME), (self.lr_scheduler, SCHEDULER_NAME)):
+            part.load_state_dict(torch.load(Path(checkpoint) / name, map_location="cpu", weights_only=True))
 
     def _rotate_checkpoints(self: Any, use_mtime: bool = False, output_dir: str | None = None) -> None:
         """Called by the Trainer when everything of a checkpoint is written: marks it, then deletes older ones."""

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from madx_pipeline.commands.display import Display
 from madx_pipeline.errors import Problem
-from madx_pipeline.execute import Outcome
 from madx_pipeline.jobs import Job
+from madx_pipeline.outcome import Outcome
 from madx_pipeline.store import Store
 from tests.builders import make_job, make_plan_of
 

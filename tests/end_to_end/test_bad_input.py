@@ -58,7 +58,10 @@ def madx(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         (["run", "no-such-recipe"], "no-such-recipe is neither a file nor a shipped recipe"),
         (["run", "quickstart", "--only", "train"], "--only train: there is no such stage."),
         (["run", "quickstart", "--language", "fi"], '--language "fi" is not in the recipe.'),
-        (["run", "quickstart", "--runner", "slumr"], "there is no runner 'slumr'. Possible: serial, local."),
+        (
+            ["run", "quickstart", "--runner", "slumr"],
+            "there is no runner 'slumr'. Possible: serial, local, ray,",
+        ),
         (["report", "quickstart"], "there is no store in"),
         (["verify"], "there is no store in"),
         (["show", "nothing-like-it"], "nothing is called 'nothing-like-it'."),

@@ -183,7 +183,7 @@ class MadeUp:
             locations={},
             folders={},
             inputs=needs,
-            resources={"threads": 1, "gpus": 0, "memory_gib": 1.0},
+            resources={"threads": 1, "gpus": 0, "memory_gib": 1.0, "processes": 1},
             fingerprint=fingerprint,
         )
         self.plan.jobs[fingerprint] = job
