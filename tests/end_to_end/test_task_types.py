@@ -1,4 +1,4 @@
-"""Tasks on several texts, on the quickstart's own base model and language adapters: learnt, and carried over."""
+"""Tasks on several texts and on trees, on the quickstart's own language adapters: learnt, and carried over."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.end_to_end.story import madx, results_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("quickstart")]
 
-CHANCE = {"pairs": 0.5, "choice": 0.55, "questions": 0.42}
-"""At least what the majority baseline scores on the source language: half of two labels, the whole text."""
+CHANCE = {"pairs": 0.5, "choice": 0.55, "questions": 0.42, "parsing": 0.1}
+"""At least what the majority baseline scores on the source language: half of two labels, the whole text, a chain."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,8 @@ def test_each_beats_the_majority_on_the_source_by_at_least_20_points(
     assert scores[task, "qaa", "madx"] >= CHANCE[task] + 0.2
 
 
-def test_answers_are_found_better_with_the_adapter_of_an_unseen_language(
-    scores: dict[tuple[str, str, str], float],
+@pytest.mark.parametrize("task", ["questions", "parsing"])
+def test_answers_and_trees_are_found_better_with_the_adapter_of_an_unseen_language(
+    scores: dict[tuple[str, str, str], float], task: str
 ) -> None:
-    assert scores["questions", "qad", "madx"] > scores["questions", "qad", "task_adapter_only"]
+    assert scores[task, "qad", "madx"] > scores[task, "qad", "task_adapter_only"]
