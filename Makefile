@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Two test processes; tests that share an expensive fixture stay in one of them.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup
 
-.PHONY: run test check lint fast seeds clean
+.PHONY: run test check lint fast seeds bench clean
 
 run: $(READY)  ## the built-in quickstart, from a recipe to a report
 	$(BIN)/madx run
@@ -33,6 +33,9 @@ $(READY): pyproject.toml constraints.txt
 
 seeds: $(READY)  ## the quickstart over fresh seeds: the table in the README (about an hour on two cores)
 	$(BIN)/python -m benchmarks.quickstart_seeds
+
+bench: $(READY)  ## time and memory against what users run today (an hour and a half on two idle cores)
+	$(BIN)/python -m benchmarks.bench
 
 clean:
 	rm -rf $(VENV)  # and not madx_runs: finished trainings are the user's

@@ -18,11 +18,8 @@ from typing import Any
 from madx_pipeline.errors import JobError, Problem
 from madx_pipeline.tokenizer import load_tokenizer
 
-MODEL_TYPES = ("xlm-roberta", "bert", "distilbert")
-"""Architectures on which every check of this pipeline has been tried.
-
-Not among them: roberta, whose byte-level vocabulary cannot encode text that is already cut into words.
-"""
+MODEL_TYPES = ("xlm-roberta", "roberta", "bert", "distilbert")
+"""Architectures on which every check of this pipeline has been tried."""
 
 SAFE_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
 PICKLED_WEIGHTS = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
@@ -35,7 +32,7 @@ CONFIG_FILE = "config.json"
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model")
 _TOKENIZER_CONFIG = "tokenizer_config.json"
 _HARMLESS = ("_attn_implementation_autoset",)
-_OFFSET_MODEL_TYPES = ("xlm-roberta",)
+_OFFSET_MODEL_TYPES = ("xlm-roberta", "roberta")
 """Their positions are counted from pad_token_id + 1, so fewer of them can be used."""
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
-from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
 
-from madx_pipeline.cards import corpus_card, corpus_material, task_material
+from madx_pipeline.cards import corpus_card, task_card
 from madx_pipeline.data.sources import Split
 from madx_pipeline.errors import InputError, Problem
 from madx_pipeline.languages import language_name
@@ -26,6 +25,8 @@ from madx_pipeline.published.ready import ReadyAdapters, Wanted
 from madx_pipeline.recipe import BaseModelChoice, Recipe
 from madx_pipeline.recipe_file import RecipeFile
 from madx_pipeline.shipped import shipped_folder
+from madx_pipeline.task_material import task_material
+from madx_pipeline.text_material import corpus_material
 
 _SOURCE_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 _TARGET_SPLITS: tuple[Split, ...] = ("test",)
@@ -86,10 +87,7 @@ def _fill(materials: Materials, finder: _Finder) -> list[Problem]:
             if corpus is not None:
                 materials.corpora[code] = corpus
     _fill_more_text(materials, finder)
-    for task, code in product(recipe.tasks, recipe.languages):
-        found = finder.attempt(partial(finder.labelled, task, code), f"tasks.{task}: ")
-        if found is not None:
-            materials.task_data[task, code] = found
+    _fill_task_data(materials, finder)
     languages, tasks = _language_adapters(finder), _task_adapters(finder)
     for ask in (False, True):  # what the lock file forbids is found without a network, and before one is used
         if not (ask and finder.problems):
@@ -97,6 +95,17 @@ def _fill(materials: Materials, finder: _Finder) -> list[Problem]:
             materials.task_adapters = finder.pinned(tasks, "tasks.{}: ", ask)
     materials.language_entries, materials.task_entries = finder.ready.languages, finder.ready.tasks
     return finder.problems
+
+
+def _fill_task_data(materials: Materials, finder: _Finder) -> None:
+    """Labelled data of every task in the source language and in the targets that it is evaluated on."""
+    recipe = finder.recipe
+    for task in recipe.tasks:
+        for code in recipe.languages_of(task):
+            found = finder.attempt(partial(finder.labelled, task, code), f"tasks.{task}: ")
+            if found is not None:
+                materials.task_data[task, code] = found
+        finder.attempt(partial(_check_continues, recipe, task), f"tasks.{task}.continue_from: ")
 
 
 def _fill_more_text(materials: Materials, finder: _Finder) -> None:
@@ -178,6 +187,19 @@ class _Finder:
     def labelled(self, task: str, code: str) -> Material:
         needs = _SOURCE_SPLITS if code == self.recipe.source_language else _TARGET_SPLITS
         return task_material(self.recipe.tasks[task], code, self.folder, self.content_hash, needs=needs)
+
+
+def _check_continues(recipe: Recipe, task: str) -> None:
+    """Whether a task and the one it goes on from are learnt in the same way."""
+    before = recipe.tasks[task].continue_from
+    if before not in recipe.tasks:
+        return
+    one, other = (task_card(recipe.tasks[name].card).task_type for name in (task, str(before)))
+    if one != other:
+        raise InputError(
+            f"{before} is {other}, and {task} is {one}.",
+            "A task can go on from one of its own type: what is learnt is read off in another way.",
+        )
 
 
 def _corpus(recipe: Recipe, code: str, folder: Path, content_hash: ContentHash) -> Material:

@@ -96,6 +96,11 @@ class Recipe(_Part):
         """The source language, then the targets."""
         return [self.source_language, *self.target_languages]
 
+    def languages_of(self, task: str) -> list[str]:
+        """The source language, then the targets that a task is evaluated on, in the order of the recipe."""
+        own = self.tasks[task].target_languages
+        return [code for code in self.languages if own is None or code in own or code == self.source_language]
+
     @property
     def uses_language_adapters(self) -> bool:
         """Whether any method of the recipe stacks on a language adapter."""

@@ -140,13 +140,15 @@ def _across_fields(recipe: Recipe, file: str) -> list[Problem]:
             problems.append(
                 Problem(f'{file}: target_languages[{index}] is "{language}" for the second time.', "Leave it out.")
             )
-    return problems + _strangers(recipe, file)
+    return problems + _strangers(recipe, file) + _sequence_problems(recipe, file)
 
 
 def _strangers(recipe: Recipe, file: str) -> list[Problem]:
     """Languages that a part of the recipe speaks of, and that are neither source nor target."""
     parts: dict[str, Iterable[str]] = {"corpora": recipe.corpora, "language_adapters": recipe.language_adapters}
-    parts |= {f"tasks.{name}.files": choice.files for name, choice in recipe.tasks.items()}
+    for name, choice in recipe.tasks.items():
+        parts |= {f"tasks.{name}.files": choice.files, f"tasks.{name}.languages": choice.languages}
+        parts |= {f"tasks.{name}.target_languages": choice.target_languages or []}
     problems = []
     for part, languages in parts.items():
         for language in languages:
@@ -155,6 +157,33 @@ def _strangers(recipe: Recipe, file: str) -> list[Problem]:
                 hint = f'Nearest: "{close}".' if close else "Leave it out, or add the language to target_languages."
                 problems.append(Problem(f'{file}: {part} has "{language}", which is neither source nor target.', hint))
     return problems
+
+
+def _sequence_problems(recipe: Recipe, file: str) -> list[Problem]:
+    """Tasks that go on from one that is not there, or from themselves by way of others."""
+    problems = []
+    for name, choice in recipe.tasks.items():
+        where, before = f"{file}: tasks.{name}.continue_from", choice.continue_from
+        if before is not None and before not in recipe.tasks:
+            message = f'{where} is "{before}", which is no task of the recipe.'
+            problems.append(Problem(message, suggestion(before, [other for other in recipe.tasks if other != name])))
+        elif name in _before(recipe, name):
+            message = f"{where} goes in a circle: {' from '.join([name, *_before(recipe, name)])}."
+            problems.append(Problem(message, "Leave it out of the task that is learnt first."))
+        elif before is not None and choice.adapter is not None:
+            message = f"{where} and adapter exclude each other: a ready adapter is not trained."
+            problems.append(Problem(message, "Leave one of them out."))
+    return problems
+
+
+def _before(recipe: Recipe, task: str) -> list[str]:
+    """The tasks that one goes on from, the nearest first; up to itself where they go in a circle."""
+    found: list[str] = []
+    name = recipe.tasks[task].continue_from
+    while name in recipe.tasks and name not in found:
+        found.append(name)
+        name = recipe.tasks[name].continue_from
+    return found
 
 
 def _stage_problems(raw: dict[Any, Any], file: str) -> list[Problem]:

@@ -2,11 +2,13 @@
 
 Surprising: transformers 4.57 takes every vocabulary of more than 100,000 pieces that it saved itself (XLM-R,
 mBERT) for one of Mistral's and warns of a wrong pattern; `fix_mistral_regex=False` says that nothing is to be
-changed, and the warning is not given.
+changed, and the warning is not given. A byte-level vocabulary (RoBERTa) writes the space before a word into the word:
+unless every text begins with one, a word of a sentence that is already cut into words looks like a piece of another.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -29,8 +31,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """
     from transformers import AutoTokenizer
 
+    options = {"add_prefix_space": True} if _is_byte_level(folder) else {}
     tokenizer = AutoTokenizer.from_pretrained(
-        str(folder.resolve()), use_fast=True, local_files_only=True, trust_remote_code=False, fix_mistral_regex=False
+        str(folder.resolve()),
+        use_fast=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        fix_mistral_regex=False,
+        **options,
     )
     tokenizer.init_kwargs.pop("fix_mistral_regex", None)  # else it is saved, as if the tokenizer had such an option
     kind = type(tokenizer).__name__
@@ -41,6 +49,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     if tokenizer.unk_token_id is None:
         raise JobError(f"{kind} has no unknown token.", "Choose a base model whose tokenizer has one.")
     return tokenizer
+
+
+def _is_byte_level(folder: Path) -> bool:
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        return (folder / "vocab.json").is_file()
+    splits = json.loads(file.read_text(encoding="utf-8")).get("pre_tokenizer") or {}
+    return any(part.get("type") == "ByteLevel" for part in (splits, *splits.get("pretokenizers", ())))
 
 
 def kept_tokenizer(folder: Path) -> PreTrainedTokenizerFast:

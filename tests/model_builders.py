@@ -22,7 +22,7 @@ SPECIALS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 PIECES = [*SPECIALS, "▁", *(f"▁{word}" for word in WORDS), *WORDS, *"abcdefgh"]
 """Vocabulary in XLM-R's style: a piece that starts a word begins with ▁."""
 
-MODEL_TYPES = ("xlm-roberta", "bert", "distilbert")
+MODEL_TYPES = ("xlm-roberta", "roberta", "bert", "distilbert")
 
 
 def tiny_config(model_type: str = "xlm-roberta", **changes: Any) -> Any:

@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 from pydantic import ValidationError
 
-from madx_pipeline.cards import card_names, corpus_card, corpus_material, task_card, task_material
-from madx_pipeline.data.card_models import Card, CorpusChoice, HubSource, TaskChoice
+from madx_pipeline.cards import card_names, corpus_card, task_card
+from madx_pipeline.cli import main
+from madx_pipeline.data.card_models import Card, CorpusChoice, GithubSource, HubSource, TaskChoice
+from madx_pipeline.data.reach import reach
 from madx_pipeline.data.sources import CorpusSource, Split, TaskSource
 from madx_pipeline.errors import InputError
 from madx_pipeline.languages import is_language
@@ -18,7 +21,9 @@ from madx_pipeline.material import Material
 from madx_pipeline.miniature import LANGUAGES, TASKS
 from madx_pipeline.report.outcomes import METRICS
 from madx_pipeline.shipped import shipped_folder
+from madx_pipeline.task_material import task_material
 from madx_pipeline.tasks import TASK_TYPES
+from madx_pipeline.text_material import corpus_material
 
 ALL: tuple[Split, ...] = ("train", "validation", "test")
 TEST: tuple[Split, ...] = ("test",)
@@ -49,12 +54,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_shipped_cards_are_these() -> None:
-    assert card_names("corpora") == ("miniature", "wikipedia")
+    assert card_names("corpora") == ("fineweb2", "glotcc", "miniature", "text", "wikipedia")
     assert card_names("tasks") == (
+        "afrisenti",
         "americasnli",
         "conll",
         "conllu",
         "copa",
+        "masakhaner",
+        "masakhaner2",
+        "masakhanews",
         "miniature_choice",
         "miniature_ner",
         "miniature_pairs",
@@ -62,6 +71,7 @@ def test_the_shipped_cards_are_these() -> None:
         "miniature_pos",
         "miniature_questions",
         "miniature_topics",
+        "nusax",
         "paws_x",
         "sib200",
         "social_iqa",
@@ -69,7 +79,10 @@ def test_the_shipped_cards_are_these() -> None:
         "table",
         "tydiqa",
         "ud_parsing",
+        "ud_pos",
+        "universal_ner",
         "wikiann",
+        "wikineural",
         "xcopa",
         "xnli",
         "xquad",
@@ -92,8 +105,13 @@ class TestEveryCard:
     def test_names_no_branch_of_a_repository(self, card: Card) -> None:
         source = getattr(card, "source", None)
         if isinstance(source, HubSource):
-            assert len(source.revision) == 40
-            assert "{language}" in source.files or len(card.languages) == 1
+            assert source.revision is None or len(source.revision) == 40
+            assert "{language}" in source.files or len(card.languages) == 1 or source.ids is not None
+        if isinstance(source, GithubSource):
+            called = set(card.languages.values()) if isinstance(card.languages, dict) else set()
+            assert isinstance(source.commit, str) or set(source.commit) == called
+            assert isinstance(source.github, str) or set(source.github) == called
+            assert set(source.test_only) <= called
 
 
 def test_the_miniature_cards_have_the_languages_and_tasks_of_the_world() -> None:
@@ -118,10 +136,12 @@ def test_an_unknown_card_is_answered_with_the_nearest() -> None:
         corpus_card("wikipdia")
 
 
-def test_a_corpus_is_a_card_or_a_path_and_not_both() -> None:
-    for given in ({}, {"card": "wikipedia", "path": "x.txt"}):
-        with pytest.raises(ValidationError, match="give exactly one of card, path"):
-            CorpusChoice.model_validate(given)
+def test_a_corpus_is_a_card_a_path_or_a_file_in_the_place_of_the_card_s() -> None:
+    with pytest.raises(ValidationError, match="give card, path, or both"):
+        CorpusChoice.model_validate({})
+    with pytest.raises(ValidationError, match="language and revision go with card"):
+        CorpusChoice.model_validate({"path": "x.txt", "language": "qu"})
+    assert CorpusChoice.model_validate({"card": "wikipedia", "path": "x.parquet"}).path == "x.parquet"
 
 
 def test_a_file_enters_the_fingerprint_by_its_content_and_never_by_its_path(folder: Path) -> None:
@@ -167,6 +187,33 @@ def test_a_language_the_card_does_not_have_is_answered_with_the_nearest(folder: 
     with pytest.raises(InputError) as error:
         task(TaskChoice(card="wikiann"), "quz", folder)
     assert messages(error) == ['wikiann has no language "quz". Nearest: "qu" (Quechua). All: madx show wikiann.']
+
+
+def test_a_near_language_is_taken_only_where_the_recipe_says_so(folder: Path) -> None:
+    with pytest.raises(InputError) as error:
+        task(TaskChoice(card="sib200"), "qu", folder)
+    [problem] = error.value.problems
+    assert problem.message == ('sib200 has no language "qu". Nearest: "quy" (Ayacucho Quechua). All: madx show sib200.')
+    assert problem.hint.startswith('To take it for qu, say so: languages: {"qu": "quy"}.')
+    said = TaskSource.model_validate(task(TaskChoice(card="sib200", languages={"qu": "quy"}), "qu", folder).source)
+    assert said.hub is not None
+    assert said.hub.files == {"test": "data/quy_Latn/test.tsv"}
+
+
+def test_norwegian_is_no_nb_and_nn_and_none_of_them_is_taken_for_another_unasked(folder: Path) -> None:
+    with pytest.raises(InputError, match=r'wikipedia has no language "nb". Nearest: "no" .Norwegian., "nn"'):
+        corpus_material(CorpusChoice(card="wikipedia"), "nb", folder, sha256)
+    said = corpus_material(CorpusChoice(card="wikipedia", language="no"), "nb", folder, sha256)
+    assert CorpusSource.model_validate(said.source).hub == (
+        CorpusSource.model_validate(corpus_material(CorpusChoice(card="wikipedia"), "no", folder, sha256).source).hub
+    )
+
+
+def test_what_is_taken_for_a_language_must_be_there(folder: Path) -> None:
+    with pytest.raises(InputError, match=r'"quz" is to be taken for "qu", and sib200 does not have it\.'):
+        task(TaskChoice(card="sib200", languages={"qu": "quz"}), "qu", folder)
+    with pytest.raises(InputError, match=r'"quz" is to be taken for "quy", and wikipedia does not have it\.'):
+        corpus_material(CorpusChoice(card="wikipedia", language="quz"), "quy", folder, sha256)
 
 
 def test_the_material_of_a_language_does_not_depend_on_the_others(folder: Path) -> None:
@@ -305,3 +352,86 @@ def test_every_card_of_a_benchmark_names_its_trap_and_can_be_pointed_at_files(na
     assert "trap" in text
     assert task_card(name).read is not None
     assert isinstance(task_card(name).languages, dict)
+
+
+def test_training_data_may_come_from_another_card_and_the_test_set_stays_the_own_one(folder: Path) -> None:
+    choice = TaskChoice.model_validate({"card": "xquad", "train_on": "squad"})
+    source = TaskSource.model_validate(task(choice, "en", folder, ALL).source)
+    assert source.hub is not None
+    assert (source.hub.repository, list(source.hub.files)) == ("rajpurkar/squad", ["train", "validation"])
+    assert source.test is not None
+    assert source.test.hub is not None
+    assert source.test.hub.files == {"test": "xquad.en/validation-*.parquet"}
+    assert task(choice, "de", folder).source == task(TaskChoice(card="xquad"), "de", folder).source
+
+
+@pytest.mark.parametrize(("card", "train_on"), [("xcopa", "copa"), ("americasnli", "xnli")])
+def test_where_the_card_has_not_the_source_language_its_test_set_is_the_other_card_s(
+    folder: Path, card: str, train_on: str
+) -> None:
+    choice = TaskChoice.model_validate({"card": card, "train_on": train_on})
+    source = TaskSource.model_validate(task(choice, "en", folder, ALL).source)
+    assert source.test is not None
+    assert (source.card, source.test.card) == (train_on, train_on)
+    alone = TaskSource.model_validate(task(TaskChoice(card=train_on), "en", folder, ALL).source)
+    assert source.of("test").labels == alone.of("test").labels
+
+
+def test_files_may_take_the_place_of_each_part(folder: Path) -> None:
+    choice = TaskChoice.model_validate(
+        {
+            "card": "universal_ner",
+            "files": {"sw": {"test": "test.conllu"}},
+            "train_on": {
+                "card": "conll",
+                "files": {"train": "train.conllu", "validation": "dev.conllu"},
+                "labels": {"MISC": "O"},
+            },
+        }
+    )
+    material = task(choice, "sw", folder, ALL)
+    source = TaskSource.model_validate(material.source)
+    assert set(material.locations) == {"train", "validation", "test"}
+    assert source.labels == {"MISC": "O"}
+    assert source.test is not None
+    assert source.test.files == {"test": sha256(folder / "test.conllu")}
+    assert source.test.labels is None
+
+
+def test_another_kind_of_task_cannot_be_trained_on(folder: Path) -> None:
+    choice = TaskChoice.model_validate({"card": "xcopa", "train_on": "xnli"})
+    with pytest.raises(InputError, match="train_on: xnli has the task_type classification, xcopa has multiple_choice"):
+        task(choice, "en", folder, ALL)
+
+
+def test_where_no_commit_is_known_the_recipe_has_to_name_one(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"glotcc: no commit of cis-lmu/GlotCC-V1 is known here"):
+        corpus_material(CorpusChoice(card="glotcc"), "wo", folder, sha256)
+    named = corpus_material(CorpusChoice(card="glotcc", revision="a" * 40), "wo", folder, sha256)
+    hub = CorpusSource.model_validate(named.source).hub
+    assert hub is not None
+    assert (hub.revision, hub.files) == ("a" * 40, {"train": "v1.0/wol-Latn/*.parquet"})
+    with pytest.raises(ValidationError, match="pattern"):
+        CorpusChoice(card="glotcc", revision="main")
+
+
+def test_a_card_says_what_of_it_can_be_had_without_a_network(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["madx", "list", "cards", "--json"])
+    with pytest.raises(SystemExit):
+        main()
+    reached = {row["name"]: row.get("reach") for row in json.loads(capsys.readouterr().out)}
+    assert reached["miniature_ner"] == "built in"
+    assert reached["conllu"] == reached["text"] == "your files"
+    assert reached["squad"] == "needs the network: the Hub; in the cache: 0 of 1 languages"
+    assert reached["glotcc"] == "needs the network: the Hub, at a commit that the recipe names"
+    source = task_card("squad").source
+    assert isinstance(source, HubSource)
+    folder = tmp_path / "datasets--rajpurkar--squad" / "snapshots" / str(source.revision) / "plain_text"
+    folder.mkdir(parents=True)
+    (folder / "train-00000-of-00001.parquet").touch()
+    assert reach(task_card("squad")).endswith("0 of 1 languages")
+    (folder / "validation-00000-of-00001.parquet").touch()
+    assert reach(task_card("squad")) == "in the cache, from the Hub"

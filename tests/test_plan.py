@@ -343,3 +343,80 @@ def test_a_published_language_adapter_reruns_when_its_layers_are_left_out() -> N
     before, after = make_plan(recipe, found), make_plan(changed, found)
     assert rerun(before, after) == {"fetch_language_adapter", "train_task_adapter", "evaluate_zero_shot"}
     assert len(jobs_of(after, "fetch_language_adapter")) == 1
+
+
+SEQUENCE = {
+    "siqa": {"card": "social_iqa", "target_languages": []},
+    "copa": {"card": "xcopa", "continue_from": "siqa"},
+}
+
+
+def sequence(**changes: Any) -> Plan:
+    return plan_of(
+        **{"tasks": SEQUENCE, "methods": [*GOOD["methods"], "lora", "mlm_target"], "seeds": [1, 2], **changes}
+    )
+
+
+def test_every_method_goes_on_from_its_own_predecessor_of_the_same_seed_on_the_same_base() -> None:
+    plan = sequence()
+    tuned = [job for job in plan.jobs.values() if job.key.get("task") == "copa" and "task_data" in job.inputs]
+    trained = [job for job in tuned if "train" in job.stage or "finetune" in job.stage]
+    assert {job.stage for job in trained} == {"train_task_adapter", "train_lora", "finetune_base_model"}
+    for job in trained:
+        before = plan.jobs[job.inputs["continue_from"]]
+        assert before.stage == job.stage
+        assert {**before.key, "task": "copa"} == job.key
+        assert before.inputs["base_model"] == job.inputs["base_model"]
+        assert before.inputs.get("language_adapter") == job.inputs.get("language_adapter")
+        assert "continue_from" not in before.inputs
+
+
+def test_a_task_without_targets_is_learnt_and_evaluated_on_the_source_alone() -> None:
+    plan = sequence()
+    assert {cell.language for cell in plan.cells if cell.task == "siqa"} == {"en"}
+    assert {cell.language for cell in plan.cells if cell.task == "copa"} == {"en", "sw", "fi"}
+    data = [job.key for job in jobs_of(plan, "prepare_task_data") if job.key["task"] == "siqa"]
+    assert [key["language"] for key in data] == ["en"]
+
+
+def test_the_predecessor_s_jobs_are_what_they_are_without_a_successor() -> None:
+    alone = sequence(tasks={"siqa": SEQUENCE["siqa"]})
+    assert set(alone.jobs) < set(sequence().jobs)
+    free = sequence(tasks={**SEQUENCE, "copa": {"card": "xcopa"}})
+    assert set(alone.jobs) < set(free.jobs)
+    assert rerun(free, sequence()) == {
+        "train_task_adapter",
+        "train_lora",
+        "finetune_base_model",
+        "evaluate_zero_shot",
+    }
+
+
+def test_the_order_of_tasks_in_the_recipe_does_not_matter_for_what_comes_first() -> None:
+    plan = sequence(tasks=dict(reversed(SEQUENCE.items())))
+    assert set(plan.jobs) == set(sequence().jobs)
+    seen: set[str] = set()
+    for job in plan.jobs.values():
+        assert set(job.inputs.values()) <= seen
+        seen.add(job.fingerprint)
+
+
+def test_a_chain_of_three_goes_on_step_by_step() -> None:
+    tasks = {**SEQUENCE, "again": {"card": "xcopa", "continue_from": "copa"}}
+    plan = sequence(tasks=tasks, methods=["madx"], seeds=[1])
+    [last] = [job for job in jobs_of(plan, "train_task_adapter") if job.key["task"] == "again"]
+    middle = plan.jobs[last.inputs["continue_from"]]
+    assert middle.key["task"] == "copa"
+    assert plan.jobs[middle.inputs["continue_from"]].key["task"] == "siqa"
+
+
+def test_a_ready_task_adapter_may_be_what_a_task_goes_on_from() -> None:
+    tasks = {"ner": {"card": "conll", "adapter": "x/ner"}, "more": {"card": "conll", "continue_from": "ner"}}
+    recipe = Recipe.model_validate({**GOOD, "tasks": tasks, "methods": ["madx", "task_adapter_only"]})
+    plan = make_plan(recipe, replace(materials_of(recipe), task_adapters={"ner": READY}))
+    before = {
+        (job.key["on"], plan.jobs[job.inputs["continue_from"]].stage)
+        for job in jobs_of(plan, "train_task_adapter")
+        if job.key["task"] == "more"
+    }
+    assert before == {("en", "fetch_task_adapter"), ("none", "train_task_adapter")}

@@ -165,6 +165,46 @@ def test_every_shipped_recipe_can_be_planned(name: str) -> None:
             'Nearest: "qad".',
         ),
         (
+            {"tasks": {"pos": {"card": "miniature_pos", "continue_from": "nre"}, "ner": {"card": "miniature_ner"}}},
+            'recipe.yaml: tasks.pos.continue_from is "nre", which is no task of the recipe.',
+            'Nearest: "ner".',
+        ),
+        (
+            {
+                "tasks": {
+                    "pos": {"card": "miniature_pos", "continue_from": "ner"},
+                    "ner": {"card": "miniature_ner", "continue_from": "pos"},
+                }
+            },
+            "recipe.yaml: tasks.pos.continue_from goes in a circle: pos from ner from pos.",
+            "Leave it out of the task that is learnt first.",
+        ),
+        (
+            {"tasks": {"pos": {"card": "miniature_pos", "continue_from": "pos"}}},
+            "recipe.yaml: tasks.pos.continue_from goes in a circle: pos from pos.",
+            "Leave it out of the task that is learnt first.",
+        ),
+        (
+            {"tasks": {"pos": {"card": "miniature_pos", "continue_from": "top"}, "top": {"card": "miniature_topics"}}},
+            "recipe.yaml: tasks.pos.continue_from: top is classification, and pos is tagging.",
+            "A task can go on from one of its own type",
+        ),
+        (
+            {
+                "tasks": {
+                    "pos": {"card": "miniature_pos", "continue_from": "ner", "adapter": "a/b"},
+                    "ner": {"card": "miniature_ner"},
+                }
+            },
+            "recipe.yaml: tasks.pos.continue_from and adapter exclude each other: a ready adapter is not trained.",
+            "Leave one of them out.",
+        ),
+        (
+            {"tasks": {"pos": {"card": "miniature_pos", "target_languages": ["qae"]}}},
+            'recipe.yaml: tasks.pos.target_languages has "qae", which is neither source nor target.',
+            'Nearest: "qad".',
+        ),
+        (
             {"corpora": {"default": {"card": "miniature"}, "sw": {"card": "wikipedia"}}},
             'recipe.yaml: corpora has "sw", which is neither source nor target.',
             "Leave it out",

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast, RobertaTokenizerFast
 
+from madx_pipeline.tasks.batches import text_pieces
 from madx_pipeline.tokenizer import load_tokenizer, without_special
 
 WORDS = 100_001
@@ -52,6 +53,32 @@ def test_a_large_vocabulary_gives_no_false_alarm_and_the_same_ids(large: Path, t
 def test_nothing_of_how_it_was_loaded_is_saved_with_it(large: Path, tmp_path: Path) -> None:
     load_tokenizer(large).save_pretrained(tmp_path / "saved")
     assert "mistral" not in (tmp_path / "saved" / "tokenizer_config.json").read_text()
+
+
+@pytest.mark.parametrize("form", ["tokenizer.json", "vocab.json and merges.txt"])
+def test_words_of_a_cut_sentence_are_the_pieces_of_the_written_one_in_a_byte_level_vocabulary(
+    tmp_path: Path, form: str
+) -> None:
+    save_byte_level(tmp_path)
+    if form != "tokenizer.json":
+        (tmp_path / "tokenizer.json").unlink()
+    tokenizer = load_tokenizer(tmp_path)
+    cut = text_pieces(["abab", "ba", "ab"], tokenizer)
+    assert tokenizer.convert_ids_to_tokens(cut["input_ids"]) == ["Ġab", "ab", "Ġ", "b", "a", "Ġab"]
+    assert cut.word_ids() == [0, 0, 1, 1, 1, 2]
+    assert cut["input_ids"] == text_pieces("abab ba ab", tokenizer)["input_ids"]
+    tokenizer.save_pretrained(tmp_path / "saved")
+    assert text_pieces(["ab"], load_tokenizer(tmp_path / "saved"))["input_ids"] == cut["input_ids"][-1:]
+
+
+def save_byte_level(folder: Path) -> None:
+    """A tokenizer as RoBERTa's, which knows one word and the letters of others."""
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    vocabulary = {piece: number for number, piece in enumerate([*special, "a", "b", "Ġ", "ab", "Ġab"])}
+    (folder / "config.json").write_text(json.dumps({"model_type": "roberta"}))
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    (folder / "merges.txt").write_text("#version: 0.2\na b\nĠ ab\n", encoding="utf-8")
+    RobertaTokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt")).save_pretrained(folder)
 
 
 def test_special_tokens_among_pieces_become_the_unknown_one() -> None:

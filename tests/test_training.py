@@ -17,6 +17,7 @@ from transformers import Trainer, TrainingArguments
 from madx_pipeline.adapter_model import AdapterModel, trainable_names, weights_hash
 from madx_pipeline.errors import JobError
 from madx_pipeline.training import FixedExamples, TrainingResult, steps_for_epochs, train
+from madx_pipeline.training.run import _READERS
 from madx_pipeline.training.schedule import Schedule
 from tests.model_builders import save_tiny_base, workspace
 from tests.training_runs import (
@@ -60,6 +61,15 @@ def run(folder: Path, **changes: Any) -> tuple[str, TrainingResult]:
 
 def checkpoints(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "checkpoints").glob("checkpoint-*"))
+
+
+def test_processes_that_read_ahead_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = run(tmp_path / "alone")
+    monkeypatch.setitem(_READERS, "cpu", 2)
+    assert run(tmp_path / "ahead") == alone
+    with pytest.raises(CrashError):
+        run(tmp_path / "broken", evaluate=interrupted(language_training().evaluate, 3))
+    assert run(tmp_path / "broken") == alone
 
 
 # The schedule

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from madx_pipeline.errors import InputError, Problem, suggestion
-from madx_pipeline.languages import language_name, language_problem
+from madx_pipeline.languages import language_name, language_problem, near_codes
 from madx_pipeline.published.catalogue import (
     AdapterCatalogue,
     LanguageAdapter,
@@ -80,10 +80,10 @@ def _no_such_language(language: str, base: str | None, kind: str | None) -> Prob
     of_kind = f"{kind} adapter" if kind else "adapter"
     place = f" for {base}" if base else ""
     codes = sorted({code for page in _pages(base) for code in page.languages})
-    same = next((code for code in codes if language_name(code) == language_name(language)), None)
+    near = near_codes(language, codes)
     return Problem(
         f'no {of_kind} of "{language}" ({language_name(language)}) is published{place}.',
-        (f'Nearest: "{same}". ' if same else "")
+        (f'Nearest: "{near[0]}". ' if near else "")
         + f"There are language adapters of {len(codes)} languages: {', '.join(codes)}.",
     )
 

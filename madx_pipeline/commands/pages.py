@@ -10,10 +10,11 @@ import typer
 import yaml
 
 from madx_pipeline.cards import card_names, corpus_card, task_card
+from madx_pipeline.commands.language_pages import language_page, language_rows
 from madx_pipeline.data.card_models import CorpusCard, TaskCard
-from madx_pipeline.errors import InputError, suggestion
-from madx_pipeline.languages import is_language, language_name
-from madx_pipeline.miniature import LANGUAGES as MINIATURE_LANGUAGES
+from madx_pipeline.data.reach import reach
+from madx_pipeline.errors import InputError, nearest, suggestion
+from madx_pipeline.languages import is_language, language_problem
 from madx_pipeline.published.catalogue import catalogue_of
 from madx_pipeline.recipe_file import recipe_names
 from madx_pipeline.shipped import recipes_folder, shipped_folder
@@ -32,7 +33,7 @@ def list_things(what: str, *, as_json: bool) -> None:
         "stages": _stages,
         "cards": _cards,
         "recipes": _recipes,
-        "languages": _languages,
+        "languages": language_rows,
     }
     if what not in lists:
         raise InputError(f"there is no list of {what!r}. Possible: {', '.join(lists)}.", suggestion(what, lists))
@@ -54,11 +55,15 @@ def show_thing(name: str) -> None:
     path = _pages().get(name)
     if path is not None:
         typer.echo(path.read_text(encoding="utf-8").rstrip())
+        card = _card(name)
+        if card is not None:
+            typer.echo(f"# Where it is: {reach(card)}.")
         return
     if is_language(name):
-        typer.echo(_language_page(name))
+        typer.echo(language_page(name))
         return
-    raise InputError(f"nothing is called {name!r}.", suggestion(name, _pages()))
+    problem = None if nearest(name, _pages()) else language_problem(name, name)
+    raise InputError(f"nothing is called {name!r}.", problem.hint if problem else suggestion(name, _pages()))
 
 
 def copy_recipe(name: str) -> None:
@@ -81,9 +86,20 @@ def _stages() -> list[Row]:
 
 
 def _cards() -> list[Row]:
-    corpora = [{"name": name, "kind": "corpus", "summary": corpus_card(name).summary} for name in card_names("corpora")]
-    tasks = [{"name": name, "kind": "task", "summary": task_card(name).summary} for name in card_names("tasks")]
+    corpora = [_card_row(corpus_card(name)) for name in card_names("corpora")]
+    tasks = [_card_row(task_card(name)) for name in card_names("tasks")]
     return corpora + tasks + [_catalogue_row(path.stem) for path in _catalogue_pages()]
+
+
+def _card(name: str) -> CorpusCard | TaskCard | None:
+    if name in card_names("corpora"):
+        return corpus_card(name)
+    return task_card(name) if name in card_names("tasks") else None
+
+
+def _card_row(card: CorpusCard | TaskCard) -> Row:
+    reached = reach(card)
+    return {"name": card.name, "kind": card.kind, "reach": reached, "summary": f"{card.summary} [{reached}]"}
 
 
 def _catalogue_pages() -> list[Path]:
@@ -104,28 +120,6 @@ def _recipes() -> list[Row]:
         raw = yaml.safe_load((recipes_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
         rows.append({"name": name, "summary": str(raw.get("summary", ""))})
     return rows
-
-
-def _languages() -> list[Row]:
-    """Every language some card lists, and those of the miniature world."""
-    where: dict[str, list[str]] = {}
-    for card in _all_cards():
-        for code in card.languages if isinstance(card.languages, dict) else ():
-            where.setdefault(code, []).append(card.name)
-    codes = sorted(set(where) | set(MINIATURE_LANGUAGES))
-    return [{"name": code, "summary": f"{language_name(code)} ({', '.join(where.get(code, []))})"} for code in codes]
-
-
-def _language_page(code: str) -> str:
-    listed = [card.name for card in _all_cards() if card.languages == "any" or code in card.languages]
-    lines = [f"{code}: {language_name(code)}", f"cards: {', '.join(listed) or 'none'}"]
-    if code in MINIATURE_LANGUAGES:
-        lines.append(MINIATURE_LANGUAGES[code].summary)
-    return "\n".join(lines)
-
-
-def _all_cards() -> list[CorpusCard | TaskCard]:
-    return [*map(corpus_card, card_names("corpora")), *map(task_card, card_names("tasks"))]
 
 
 def _pages() -> dict[str, Path]:

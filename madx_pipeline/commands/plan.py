@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from madx_pipeline.changes import Reasons
+from madx_pipeline.commands.fetches import fetches
 from madx_pipeline.commands.planning import plan_recipe
 from madx_pipeline.jobs import Job, Plan, fingerprint_of
 from madx_pipeline.store import Store
@@ -20,13 +21,17 @@ def show_plan(name: str, home: Path, *, as_json: bool) -> None:
     store = Store(home)
     store.check_format()
     rows = plan_rows(plan, store)
+    wanted = fetches(plan, store)
     if as_json:
-        found = {"recipe": plan.recipe.name, "jobs": rows, "warnings": plan.warnings}
+        fetched = [fetch.as_row() for fetch in wanted]
+        found = {"recipe": plan.recipe.name, "jobs": rows, "fetches": fetched, "warnings": plan.warnings}
         typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return
     for row in rows:
         why = f"  ({row['why']})" if row["why"] else ""
         typer.echo(f"{row['state']:7} {row['fingerprint'][:12]} {row['name']}{why}")
+    for fetch in wanted:
+        typer.echo(f"fetch   {fetch}")
     for warning in plan.warnings:
         typer.echo(f"warning: {warning}")
     counts = Counter(row["state"] for row in rows)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from madx_pipeline.data.card_models import Card, HubSource, TaskCard, TaskChoice
+from madx_pipeline.data.card_models import Card, DataChoice, GithubSource, HubSource, TaskCard
 from madx_pipeline.data.formats import ReadOptions
-from madx_pipeline.errors import Problem, nearest
-from madx_pipeline.languages import language_name
+from madx_pipeline.data.sources import Split
+from madx_pipeline.errors import InputError, Problem, nearest
+from madx_pipeline.languages import language_name, near_codes
 from madx_pipeline.recipe_errors import field_problems
 
-_CLOSE = 10
-"""Distance of languages by CLDR's table; below it a reader of one mostly reads the other."""
+_REMOTE = (HubSource, GithubSource)
+_NEAREST = 3
+"""Near languages that are named."""
 _WITHOUT = {
     "train": "is the source language and has no train split: the task adapter learns from it.",
     "validation": "is the source language and has no validation split: the task adapter that is kept is chosen on it.",
@@ -55,45 +57,68 @@ def split_problems(card: str, language: str, given: Collection[str], needs: Sequ
     ]
 
 
-def missing_splits(card: TaskCard, language: str, needs: Sequence[str]) -> list[Problem]:
-    """What is missing where a data set was made for evaluation alone."""
-    there = card.source.splits if isinstance(card.source, HubSource) else needs
+def missing_splits(card: TaskCard, language: str, called: str, needs: Sequence[Split]) -> list[Problem]:
+    """What is missing where a data set, or a language in it, was made for evaluation alone."""
+    there: Sequence[Split] = card.source.splits_of(called) if isinstance(card.source, _REMOTE) else needs
+    whole = [*there, *(["test"] if card.test is not None else [])]
     return [
         Problem(
             f'"{language}" {_WITHOUT[split]} {card.name} is for evaluation.',
-            f'Add files of another data set: files: {{"{language}": {{{split}: ...}}}}.',
+            f'Say which data set to learn it on (train_on: ...), or add files: {{"{language}": {{{split}: ...}}}}.',
         )
         for split in needs
-        if split not in there
+        if split not in whole
     ]
 
 
-def language_problems(card: Card, language: str) -> list[Problem]:
-    """What is wrong with asking a card for a language."""
-    if card.speaks(language):
-        return []
-    close = _nearest_language(language, list(card.languages))
-    near = f' Nearest: "{close}" ({language_name(close)}).' if close is not None else ""
-    return [
-        Problem(
-            f'{card.name} has no language "{language}".{near} All: madx show {card.name}.',
-            "Correct the code, leave the language out, or bring files of your own.",
+def pinned_revision(card: Card, source: HubSource, given: str | None) -> str:
+    """The commit to take a card's files from.
+
+    Raises:
+        InputError: If neither the card nor the recipe has one.
+    """
+    revision = given or source.revision
+    if revision is None:
+        raise InputError(
+            f"{card.name}: no commit of {source.hub} is known here, and what is not pinned cannot be told apart later.",
+            "Add revision: <the commit to use, 40 hex digits>, or bring files of your own.",
         )
-    ]
+    return revision
 
 
-def _nearest_language(language: str, codes: Sequence[str]) -> str | None:
-    """The same or a closely related language (`qu` for `quz`); failing that, a code that is spelt alike."""
-    import langcodes
+def language_problems(card: Card, language: str, say: Callable[[str], str], taken: str | None = None) -> list[Problem]:
+    """What is wrong with asking a card for a language.
 
-    try:
-        close, distance = langcodes.closest_match(language, codes, max_distance=_CLOSE)
-    except langcodes.LanguageTagError:
-        return nearest(language, codes)
-    return str(close) if distance < _CLOSE else nearest(language, codes)
+    Args:
+        card: The card.
+        language: Language of the recipe.
+        say: How the recipe says that another language of the card, which is given, is taken for it.
+        taken: The other language, if the recipe says so already.
+    """
+    if card.languages == "any":
+        return [Problem(f"{card.name} has no languages of its own, so none is taken for another.", "Leave it out.")] * (
+            taken is not None
+        )
+    if taken is not None and taken not in card.languages:
+        message = f'"{taken}" is to be taken for "{language}", and {card.name} does not have it.'
+        return [Problem(message, f"All: madx show {card.name}.")]
+    if taken is not None or language in card.languages:
+        return []
+    near = near_codes(language, card.languages) or _spelt_alike(language, list(card.languages))
+    names = ", ".join(f'"{code}" ({language_name(code)})' for code in near[:_NEAREST])
+    found = f" Nearest: {names}." if near else ""
+    message = f'{card.name} has no language "{language}".{found} All: madx show {card.name}.'
+    taking = f"To take it for {language}, say so: {say(near[0])}. " if near else ""
+    return [Problem(message, f"{taking}Or correct the code, leave the language out, bring files of your own.")]
 
 
-def label_problems(card: TaskCard, choice: TaskChoice) -> list[Problem]:
+def _spelt_alike(language: str, codes: Sequence[str]) -> list[str]:
+    """A code that was perhaps meant, where none is near."""
+    close = nearest(language, codes)
+    return [close] if close is not None else []
+
+
+def label_problems(card: TaskCard, choice: DataChoice) -> list[Problem]:
     """What is wrong with the map of labels.
 
     In IOB2 the map is one of entity types; a tag in it would never match anything.

@@ -109,8 +109,8 @@ class SquadFormat(Format):
     """Questions on paragraphs in one JSON document, as SQuAD 1.1, XQuAD, MLQA and TyDi QA's gold passages have them."""
 
     format: Literal["squad"]
-    ids: str | None
-    """Beginning of the ids that are read, `{language}` standing for what the data set calls it; null reads all."""
+    ids: str | None = None
+    """Beginning of the ids that are read, `{language}` standing for what the data set calls it; left out, all are."""
 
 
 _LAYOUT = ("format", "separator", "header", "quoting", "label", "choices", "only")

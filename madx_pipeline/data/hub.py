@@ -60,7 +60,8 @@ def hub_rows(table: HubTable, split: str) -> Iterator[dict[str, Json]]:
         raise JobError(f"{table.repository} has no column {missing[0]}; it has {', '.join(rows.features)}.")
     names = {ours: _class_names(rows.features[theirs]) for ours, theirs in columns.items()}
     for row in rows.select_columns(list(columns.values())):
-        yield {ours: _named(row[theirs], names[ours]) for ours, theirs in columns.items()}
+        if table.ids is None or str(row[columns["id"]]).startswith(table.ids):
+            yield {ours: _named(row[theirs], names[ours]) for ours, theirs in columns.items()}
 
 
 def hub_examples(table: HubTable, split: str, source: TaskSource) -> Iterator[Example]:

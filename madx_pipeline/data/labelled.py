@@ -7,18 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from madx_pipeline.data.examples import Example, Question
+from madx_pipeline.data.github import github_file
 from madx_pipeline.data.hub import hub_examples
 from madx_pipeline.data.reading import example_of, read_file
 from madx_pipeline.data.sources import Split, TaskSource
 from madx_pipeline.data.text import check_unchanged
 from madx_pipeline.errors import JobError
-
-
-def splits_of(source: TaskSource) -> list[Split]:
-    """The splits the job was told to read, in the order train, validation, test."""
-    there = source.files or source.splits or (source.hub.files if source.hub is not None else ())
-    order: tuple[Split, ...] = ("train", "validation", "test")
-    return [split for split in order if split in there]
 
 
 def labelled(
@@ -28,13 +22,14 @@ def labelled(
 
     Args:
         source: What the job was told.
-        split: One of `splits_of(source)`.
+        split: One of `source.read_splits`.
         locations: Split to file, for files.
         world_seed: Seed of the built-in world, if the base model is its model.
 
     Raises:
         JobError: If they cannot be read.
     """
+    source = source.of(split)
     found = _labelled(source, split, locations, world_seed)
     if source.answers_in is None:
         return found
@@ -50,15 +45,19 @@ def _labelled(
         return read_file(path, source.read, source.questions)
     if source.hub is not None:
         return hub_examples(source.hub, split, source)
+    if source.github is not None and source.read is not None:
+        return read_file(github_file(source.github, split), source.read, source.questions)
     return _miniature(source, split, world_seed)
 
 
 def place(source: TaskSource, split: Split, locations: Mapping[str, str]) -> str:
     """Where the examples of a split come from, for people."""
+    source = source.of(split)
     if source.files is not None:
         return Path(locations[split]).name
-    if source.hub is not None:
-        return f"{source.hub.repository}, {source.hub.files[split]}"
+    pinned = source.hub or source.github
+    if pinned is not None:
+        return f"{pinned.repository}, {pinned.files[split]}"
     return f"the built-in world, {source.miniature}"
 
 

@@ -41,12 +41,28 @@ class HubTable(Source):
         revision: Full commit hash.
         files: Our name of a split to the pattern of its files; only splits that are read.
         columns: Our name of a column to theirs, for parquet files.
+        ids: Beginning of the ids of the rows that are read, where a file holds several languages.
     """
 
     repository: str
     revision: str
     files: dict[str, str]
     columns: dict[str, str] | None = None
+    ids: str | None = None
+
+
+class GithubFiles(Source):
+    """Files of a repository on GitHub, for one language, pinned.
+
+    Attributes:
+        repository: `owner/name`.
+        commit: Full commit hash.
+        files: Our name of a split to the path of its file; only splits that are read.
+    """
+
+    repository: str
+    commit: str
+    files: dict[str, str]
 
 
 class CorpusSource(Source):
@@ -54,7 +70,8 @@ class CorpusSource(Source):
 
     Attributes:
         card: Name of the corpus card; None for a file of the user's own.
-        text: sha256 (hex) of a text file, plain or gzip.
+        text: sha256 (hex) of a file: text, plain or gzip, or a table.
+        column: Column of the text, if that file is a table (parquet or JSON lines).
         hub: Data set on the hub.
         miniature: The built-in world's text.
         language: What the material calls the language (miniature).
@@ -63,6 +80,7 @@ class CorpusSource(Source):
 
     card: str | None = None
     text: str | None = None
+    column: str | None = None
     hub: HubTable | None = None
     miniature: Literal["text"] | None = None
     language: str | None = None
@@ -70,7 +88,7 @@ class CorpusSource(Source):
 
 
 class TaskSource(Source):
-    """Where the labelled data of one task in one language comes from: one of `files`, `hub`, `miniature`.
+    """Where the labelled data of one task in one language comes from: one of `files`, `hub`, `github`, `miniature`.
 
     Attributes:
         card: Name of the task card.
@@ -80,12 +98,14 @@ class TaskSource(Source):
         files: Split to sha256 (hex).
         read: How the files are laid out.
         hub: Data set on the hub.
+        github: Files of a repository on GitHub.
         miniature: Task of the built-in world.
         splits: Splits of the built-in world that are made.
         language: What the material calls the language (miniature).
         labels: Their label to ours. For `iob2`, entity types.
         questions: What the data says for a kind of question to the question in words.
         answers_in: Language in which answers are compared; only for questions.
+        test: Where the test split comes from, if from elsewhere than the others.
     """
 
     card: str
@@ -95,9 +115,22 @@ class TaskSource(Source):
     files: dict[Split, str] | None = None
     read: ReadOptions | None = None
     hub: HubTable | None = None
+    github: GithubFiles | None = None
     miniature: MiniatureTaskName | None = None
     splits: tuple[Split, ...] | None = None
     language: str | None = None
     labels: dict[str, str] | None = None
     questions: dict[str, str] | None = None
     answers_in: str | None = None
+    test: TaskSource | None = None
+
+    def of(self, split: Split) -> TaskSource:
+        """Where a split comes from."""
+        return self.test if split == "test" and self.test is not None else self
+
+    @property
+    def read_splits(self) -> list[Split]:
+        """The splits that are read, in the order train, validation, test."""
+        there = self.files or self.splits or next((part.files for part in (self.hub, self.github) if part), ())
+        order: tuple[Split, ...] = ("train", "validation", "test")
+        return [split for split in order if split in there or (split == "test" and self.test is not None)]

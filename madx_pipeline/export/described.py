@@ -87,13 +87,24 @@ def describe(shelf: Shelf, choice: Choice) -> Described:
 
     inputs = {role: _input(shelf, choice.job, role) for role in choice.job.inputs}
     own = "corpus" if "corpus" in inputs else "task_data"
-    data = {_called(inputs[own]): inputs[own]}
+    data = {_called(inputs[own]): inputs[own], **_learnt_before(shelf, choice.job)}
     under = inputs.get("language_adapter")
     if under is not None:
         job = shelf.plan.jobs[choice.job.inputs["language_adapter"]]
         below = _input(shelf, job, "corpus") if "corpus" in job.inputs else under
         data[_called(below)] = below
     return Described(choice, shelf.plan, collect(shelf.plan, shelf.store), inputs["base_model"], under, data)
+
+
+def _learnt_before(shelf: Shelf, job: Job) -> dict[str, Artifact]:
+    """The labelled data of the tasks that this one went on from."""
+    found: dict[str, Artifact] = {}
+    while "continue_from" in job.inputs:
+        job = shelf.plan.jobs[job.inputs["continue_from"]]
+        if "task_data" in job.inputs:
+            data = _input(shelf, job, "task_data")
+            found[_called(data)] = data
+    return found
 
 
 def _input(shelf: Shelf, job: Job, role: str) -> Artifact:

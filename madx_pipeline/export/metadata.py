@@ -126,6 +126,7 @@ def _scores(described: Described) -> list[EvalResult]:
         metric, called = _METRICS.get(score.metric, (score.metric, score.metric))
         under = f"language adapter: {score.language_adapter}" if score.language_adapter else "no language adapter"
         source = described.plan.jobs[job.inputs["task_data"]].source or {}
+        source = source.get("test") or source
         results.append(
             EvalResult(
                 task_type=_TASKS.get(str(described.facts.get("task_type")), "other"),

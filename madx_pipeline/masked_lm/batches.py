@@ -1,8 +1,7 @@
 """Masked windows of a corpus as training examples and as held-out batches.
 
 A training example is a list of masked windows: one of them, or all of a row that was filled beforehand.
-Masks depend on a seed, on how often all windows have been shown and on the window: not on rows, batches
-or worker processes.
+Masks depend on a seed, the epoch and the window: not on rows, batches, the order of examples or processes.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ class MaskedWindows:
         return len(self.windows)
 
     def example(self, index: int, position: int) -> list[Window]:
-        """The window, masked as it is shown at this position of the training; alone in a list."""
-        return [self.shown(index, position)]
+        """The window, masked as it is shown in the epoch of this position; alone in a list."""
+        return [self.shown(index, position // len(self))]
 
-    def shown(self, number: int, position: int) -> Window:
-        """A window with masks of the training; `position` is unique to the window and the epoch."""
-        return self._masked(number, (self.seed, _TRAIN_MASKS, position))
+    def shown(self, number: int, epoch: int) -> Window:
+        """A window with the masks that it has in this epoch of a training."""
+        return self._masked(number, (self.seed, _TRAIN_MASKS, epoch, number))
 
     def held_out(self, number: int) -> Window:
         """A window with masks that never change."""
@@ -68,9 +67,8 @@ class FilledRows:
 
     def example(self, index: int, position: int) -> list[Window]:
         """The windows of a row, masked as they are shown in the epoch of this position."""
-        epoch, all_windows = position // len(self), len(self._windows)
         numbers = self._order[self._starts[index] : self._starts[index + 1]]
-        return [self._windows.shown(int(number), epoch * all_windows + int(number)) for number in numbers]
+        return [self._windows.shown(int(number), position // len(self)) for number in numbers]
 
 
 @dataclass(frozen=True)

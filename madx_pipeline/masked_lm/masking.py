@@ -130,10 +130,11 @@ def mask_row(ids: Ids, masking: Masking, generator: np.random.Generator) -> tupl
 
 
 def _maskable(ids: Ids, masking: Masking) -> Flags:
-    text = ~masking.structural[ids]
-    known = text & ~masking.unknown[ids]
-    candidates: tuple[Flags, ...] = (known, text, np.ones(len(ids), dtype=bool))
-    return next(flags for flags in candidates if flags.any())
+    text: Flags = ~masking.structural[ids]
+    known: Flags = text & ~masking.unknown[ids]
+    if known.any():
+        return known
+    return text if text.any() else np.ones(len(ids), dtype=bool)
 
 
 def _words(ids: Ids, masking: Masking) -> Ids:

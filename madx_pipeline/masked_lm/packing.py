@@ -42,7 +42,7 @@ def first_position(model_type: str, pad_id: int) -> int | None:
     Returns:
         None for architectures that take no positions: their rows cannot be packed.
     """
-    return {"xlm-roberta": pad_id + 1, "bert": 0}.get(model_type)
+    return {"xlm-roberta": pad_id + 1, "roberta": pad_id + 1, "bert": 0}.get(model_type)
 
 
 def best_fit(lengths: Ids, room: int) -> Ids:

@@ -58,10 +58,13 @@ class CorpusWindows:
     def window(self, number: int) -> Ids:
         """Token ids with special tokens, (length,), length at most `max_length`."""
         line = int(np.searchsorted(self._before, number, side="right")) - 1
-        ids, place = self._line(line), number - int(self._before[line])
-        ends = np.cumsum(self._parts(len(ids)))
-        part = ids[ends[place - 1] if place else 0 : ends[place]]
-        return np.concatenate([[self._shape.start_id], part, [self._shape.end_id]]).astype(np.int64)
+        ids = self._line(line)
+        if len(ids) > self._room:
+            ends, place = np.cumsum(self._parts(len(ids))), number - int(self._before[line])
+            ids = ids[ends[place - 1] if place else 0 : ends[place]]
+        window = np.empty(len(ids) + _SPECIAL, dtype=np.int64)
+        window[0], window[1:-1], window[-1] = self._shape.start_id, ids, self._shape.end_id
+        return window
 
     def lengths(self) -> Ids:
         """Tokens of every window, special tokens included, (windows,)."""

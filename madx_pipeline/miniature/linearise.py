@@ -64,6 +64,17 @@ class Voice:
         """The words of a part of a clause."""
         return self._phrase(phrase)
 
+    def halves(self, clause: Clause, at_verb: bool) -> tuple[list[Token], list[Token]]:
+        """A clause in two parts: cut after its subject or, with `at_verb`, between its verb and its complements."""
+        words, subject, verb = self._clause(clause), self._phrase(clause.subject), self._verb(clause)
+        if not at_verb:
+            cut = len(subject)
+        elif self.grammar.order == "SOV":
+            cut = len(words) - len(verb)
+        else:
+            cut = len(subject) + (1 if clause.adverb else 0) + len(verb)
+        return words[:cut], words[cut:]
+
     def asked(self, clause: Clause, place: bool) -> list[Token]:
         """A question for the subject of a clause, or for its place.
 

@@ -38,7 +38,7 @@ CODE_SWITCHED_SHARE = 0.3
 """Code-switched sentences for the base model, as a share of the unlabelled sentences it sees."""
 
 _RELATIONS = {"pairs": relations.pairs, "choice": relations.choice}
-"""Tasks on two sentences, of which one is drawn."""
+"""Tasks in which sentences are drawn to go with others."""
 
 Example = dict[str, Any]
 """A row of a task: `{"words": [...], "labels": [...]}` for tagging, `{"text": ..., "label": ...}` for topics, ..."""
@@ -86,7 +86,7 @@ class World:
     def labelled(self, task: str, language: str, split: str) -> Iterator[Example]:
         """Labelled data; the same sentences in every language, and the same for `ner`, `pos` and `parsing`.
 
-        `topics`, `pairs` and `choice` leave out sentences that say nothing about their topic.
+        `topics` leaves out sentences that say nothing about their topic.
 
         Raises:
             InputError: If there is no such task, language or split.
@@ -98,8 +98,7 @@ class World:
             yield from relations.questions(sentences, voice)
             return
         if task in _RELATIONS:
-            telling = [sentence for sentence in sentences if _shows_topic(sentence)]
-            yield from _RELATIONS[task](telling, voice, random.Random(f"{self.seed}/{task}/{split}"))
+            yield from _RELATIONS[task](sentences, voice, random.Random(f"{self.seed}/{task}/{split}"))
             return
         for sentence in sentences:
             if task != "topics" or _shows_topic(sentence):

@@ -42,6 +42,8 @@ class AdapterChoice(PublishedChoice):
     """The one of the catalogue, in the variant that all languages of the recipe can have."""
     none: Literal[True] | None = None
     """No language adapter: the method `madx` leaves a gap for this language."""
+    language: str | None = None
+    """Language that the adapter of that id is for, where it is a near one that is taken on purpose: `qu` for `quy`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -58,6 +60,8 @@ class AdapterChoice(PublishedChoice):
     def _exactly_one(self) -> Self:
         if sum(part is not None for part in (self.train, self.published, self.none, self.id, self.path)) != 1:
             raise ValueError(f"give exactly one of: {_FORMS}")
+        if self.language is not None and self.id is None:
+            raise ValueError("language goes with id")
         return self
 
 

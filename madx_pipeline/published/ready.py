@@ -119,7 +119,7 @@ class ReadyAdapters:
         return Material(source, {}, dict(found.files), found.obstacle)
 
     def _by_id(self, choice: AdapterChoice, code: str) -> Wanted:
-        resolved = resolve_language_adapter(_written(choice), self._base_model, code)
+        resolved = resolve_language_adapter(_written(choice), self._base_model, choice.language or code)
         revision, entry = _revision(choice), resolved.entry
         if isinstance(entry, LanguageAdapter):
             self.languages[code] = entry

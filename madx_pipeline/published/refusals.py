@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from madx_pipeline.errors import Problem, nearest
-from madx_pipeline.languages import language_name
+from madx_pipeline.languages import language_name, near_codes
 from madx_pipeline.published.catalogue import LanguageAdapter, TaskAdapter, catalogue_of, catalogues
 
 Entry = LanguageAdapter | TaskAdapter
@@ -73,9 +73,11 @@ def other_base_model(written: str, named: Sequence[Found], base_model: str, aske
 
 def other_language(written: str, entry: LanguageAdapter, language: str, base_model: str) -> Problem:
     """A language adapter of another language than it is wanted for."""
-    return Problem(
-        f"{written} is for {_shown(entry.language)}, not for {_shown(language)}.", _for_language(language, base_model)
-    )
+    message = f"{written} is for {_shown(entry.language)}, not for {_shown(language)}."
+    hint = _for_language(language, base_model)
+    if near_codes(language, [entry.language]):
+        hint += f' To take it all the same, say so: {{id: {written}, language: "{entry.language}"}}.'
+    return Problem(message, hint)
 
 
 def other_kind(written: str, wanted: type[Entry]) -> Problem:

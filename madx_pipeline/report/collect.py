@@ -112,7 +112,7 @@ class _Wanted:
 def _wanted(recipe: Recipe) -> Iterator[_Wanted]:
     """Every score that the recipe asks for, in the order of the report."""
     for task in recipe.tasks:
-        for language in recipe.languages:
+        for language in recipe.languages_of(task):
             for method in dict.fromkeys(recipe.methods):
                 for seed in recipe.seeds_of(task, method):
                     yield _Wanted(task, language, method, seed)

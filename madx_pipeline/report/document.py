@@ -99,9 +99,11 @@ def _scores(results: Results, digits: int) -> str:
     tables = ScoreTables(results, digits)
     parts = [_how_to_read(results)]
     for task, facts in results.tasks.items():
+        before = facts.continues_from
         parts += [
             f"### {text(task)} ({text(facts.metric or 'metric not known')})",
             *_data(facts, results),
+            *([f"Every method went on from what it had learnt of {text(before)}."] if before else []),
             tables.scores(task),
         ]
         low = tables.not_above_majority(task)

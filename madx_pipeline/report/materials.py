@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from madx_pipeline.data.card_models import TaskChoice
 from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.languages import language_name
 from madx_pipeline.records import Json
@@ -58,7 +59,7 @@ def task_facts(plan: Plan, findings: Findings) -> dict[str, TaskFacts]:
     for job in plan.jobs.values():
         if job.stage in ("prepare_task_data", "fetch_task_adapter"):
             jobs[str(job.key["task"])].append(job)
-    return {task: _task(task_jobs, findings) for task, task_jobs in jobs.items()}
+    return {task: _task(plan.recipe.tasks[task], task_jobs, findings) for task, task_jobs in jobs.items()}
 
 
 def seen_by_base_model(language: str, languages_seen: list[str] | None) -> bool | None:
@@ -103,7 +104,7 @@ def _language(
     )
 
 
-def _task(jobs: list[Job], findings: Findings) -> TaskFacts:
+def _task(choice: TaskChoice, jobs: list[Job], findings: Findings) -> TaskFacts:
     """One task; the source language comes first in a plan, and its labels are those of the task."""
     prepared = _of(jobs, "prepare_task_data")
     facts = next((findings.facts[job.fingerprint] for job in prepared if job.fingerprint in findings.facts), {})
@@ -113,6 +114,8 @@ def _task(jobs: list[Job], findings: Findings) -> TaskFacts:
         labels=facts.get("labels"),
         data={str(job.key["language"]): data for job, data in _task_data(prepared, findings)},
         adapter=_first(_facts_of(TaskAdapterFacts, _of(jobs, "fetch_task_adapter"), findings)),
+        target_languages=choice.target_languages,
+        continues_from=choice.continue_from,
     )
 
 

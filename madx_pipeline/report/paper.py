@@ -89,7 +89,7 @@ class _Table:
 
     def text(self) -> str:
         """A float, or a `longtable` that runs over pages."""
-        languages = [self._results.source_language, *self._results.target_languages]
+        languages = [self._results.source_language, *self._results.targets_of(self._task)]
         rows = [self._row(language) for language in languages]
         beside = [r"\shortstack[r]{majority\\class}"] if shows_majority(self._results) else []
         columns = f"l{'r' * (len(self._results.methods) + len(beside))}"

@@ -143,6 +143,10 @@ class TaskFacts(Part):
     """Code of a language to its labelled data; a language whose data is not there is missing."""
     adapter: TaskAdapterFacts | None = None
     """The published task adapter; null where one was trained. It has no seed: its methods have one score each."""
+    target_languages: list[str] | None = None
+    """Codes of the targets that the task is evaluated on; null for all of the recipe."""
+    continues_from: str | None = None
+    """The task from whose training this one went on; null where it was learnt from nothing."""
 
 
 class CheckResult(Part):

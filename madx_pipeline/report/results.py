@@ -157,3 +157,8 @@ class Results(Part):
     """Library to its versions; more than one where artifacts were made with different ones."""
     configuration: dict[str, Json]
     """The recipe as it was understood, defaults filled in, but for what changes no result: trackers, resources."""
+
+    def targets_of(self, task: str) -> list[str]:
+        """The targets that a task is evaluated on, in the recipe's order."""
+        own = self.tasks[task].target_languages if task in self.tasks else None
+        return [language for language in self.target_languages if own is None or language in own]

@@ -89,7 +89,7 @@ class ScoreTables:
                 *(self._cell(self._summaries.get((task, language, method))) for method in results.methods),
                 *([self._majority(task, language)] if beside else []),
             ]
-            for language in [results.source_language, *results.target_languages]
+            for language in [results.source_language, *results.targets_of(task)]
         ]
         return table(header, rows, left=2)
 
@@ -103,7 +103,7 @@ class ScoreTables:
                 language_label(results, language),
                 *(self._difference(self._compared.get((task, language, *pair))) for pair in columns),
             ]
-            for language in [results.source_language, *results.target_languages]
+            for language in [results.source_language, *results.targets_of(task)]
         ]
         return table(["Language", *(" minus ".join(pair) for pair in columns)], rows) if columns else ""
 
@@ -115,7 +115,7 @@ class ScoreTables:
                 language_label(results, language),
                 *(self._gap(self._transfer.get((task, language, method))) for method in results.methods),
             ]
-            for language in results.target_languages
+            for language in results.targets_of(task)
         ]
         return table(["Language", *results.methods], rows)
 

@@ -21,15 +21,18 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     """Fine-tunes base model and prediction head; writes both to `model/`."""
     from madx_pipeline import adapter_model
     from madx_pipeline.adapter_model.lend import let_go
-    from madx_pipeline.tasks import checks, learning
+    from madx_pipeline.tasks import checks, continuing, learning
 
     seed = int(inputs.key["seed"])
     base = inputs["base_model"]
     task = learning.open_source_task(inputs, params, out)
     let_go()  # weights that train are a copy of their own
-    model = adapter_model.load_model(learning.model_folder(base), base.facts["name"])
     name = adapter_model.task_adapter_name(task.data.facts["task"])
-    learning.add_head(model, task, name, seed, out)
+    if inputs.get(continuing.ROLE) is not None:
+        model = continuing.continued_model(task, name, inputs, out)
+    else:
+        model = adapter_model.load_model(learning.model_folder(base), base.facts["name"])
+        learning.add_head(model, task, name, seed, out)
     adapter_model.train_everything(model, name)
     checks.check_stack(model, (), out)
     checks.check_all_trainable(model, out)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from madx_pipeline.data.sources import Split, TaskSource
     from madx_pipeline.data.task_split import TaskSplit
 
-VERSION = 1
+VERSION = 2
 
 MANY_ORPHANS = 0.05
 """Share of entities that begin with I- from which a soft check warns; published IOB2 data has below 0.01."""
@@ -40,8 +40,6 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     Raises:
         JobError: If data cannot be read, a split is empty, or a label is unknown to the source language.
     """
-    from madx_pipeline.cards import task_card
-    from madx_pipeline.data.labelled import place, splits_of
     from madx_pipeline.data.sources import TaskSource
 
     source = TaskSource.model_validate(dict(inputs.source))
@@ -49,8 +47,6 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     labels = _labels(splits, source, inputs)
     for name, split in splits.items():
         split.write(out.path / f"{name}.jsonl")
-    origin = "; ".join(dict.fromkeys(place(source, split, inputs.locations) for split in splits_of(source)))
-    revision = f", revision {source.hub.revision[:12]}" if source.hub is not None else ""
     out.describe(
         task=inputs.key["task"],
         language=inputs.key["language"],
@@ -61,26 +57,42 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
         label_map=source.labels or {},
         splits={name: split.facts(source) for name, split in splits.items()},
         repeated=_repeated(splits),
-        licence=task_card(source.card).licence,
-        origin=f"{source.card}: {origin}{revision}",
+        **_provenance(source, inputs),
         **_measured(splits, source, inputs),
     )
     if source.label_scheme == "iob2":
         _check_iob2(splits, out)
 
 
+def _provenance(source: TaskSource, inputs: Inputs) -> dict[str, Json]:
+    """Where the data comes from and under which licence; of two data sets, both."""
+    from madx_pipeline.cards import task_card
+    from madx_pipeline.data.labelled import place
+
+    origins: dict[str, None] = {}
+    for part in (source, source.test):
+        splits = [split for split in source.read_splits if source.of(split) is part]
+        if part is not None and splits:
+            places = dict.fromkeys(place(part, split, inputs.locations) for split in splits)
+            revision = part.hub.revision if part.hub is not None else part.github.commit if part.github else ""
+            at = f", revision {revision[:12]}" if revision else ""
+            origins[f"{part.card}: {'; '.join(places)}{at}"] = None
+    cards = dict.fromkeys(part.card for part in (source, source.test) if part is not None)
+    return {"licence": "; ".join(task_card(card).licence for card in cards), "origin": "; ".join(origins)}
+
+
 def _read(source: TaskSource, inputs: Inputs, params: Params) -> dict[Split, TaskSplit]:
-    from madx_pipeline.data.labelled import labelled, place, splits_of
+    from madx_pipeline.data.labelled import labelled, place
     from madx_pipeline.data.task_split import TaskSplit
 
     seed = inputs["base_model"].facts.get("world_seed")
     splits = {}
-    for split in splits_of(source):
+    for split in source.read_splits:
         where = (
             f'{inputs.key["task"]} in "{inputs.key["language"]}", {split} ({place(source, split, inputs.locations)})'
         )
         splits[split] = TaskSplit.read(
-            labelled(source, split, inputs.locations, seed), source, where, params.max_examples
+            labelled(source, split, inputs.locations, seed), source.of(split), where, params.max_examples
         )
     return splits
 

@@ -38,15 +38,14 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     """Trains the updates and a prediction head; writes both to `adapter/`."""
     from madx_pipeline import adapter_model
     from madx_pipeline.adapter_model.lend import lend_model
-    from madx_pipeline.tasks import checks, learning
+    from madx_pipeline.tasks import checks, continuing, learning
 
     seed, base = int(inputs.key["seed"]), inputs["base_model"]
     task = learning.open_source_task(inputs, params, out)
     model = lend_model(learning.model_folder(base), base.facts["name"])
     name = adapter_model.task_adapter_name(task.data.facts["task"])
     shape = {field: getattr(params, field) for field in _SHAPE}
-    adapter_model.add_adapter(model, name, adapter_model.LoraShape(**shape), seed)
-    learning.add_head(model, task, name, seed, out)
+    continuing.add_start(model, task, name, adapter_model.LoraShape(**shape), inputs, out)
     adapter_model.train_only(model, name, (name,), head=name)
     checks.check_stack(model, (name,), out)
     checks.check_trainable(model, name, out)

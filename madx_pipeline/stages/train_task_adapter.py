@@ -2,7 +2,8 @@
 
 Stands between the source language adapter and zero-shot evaluation: the task adapter is trained stacked on
 the frozen source language adapter, so that another language's adapter can take its place later (Pfeiffer et
-al. 2020, section 4.2). Without a language adapter as input it is trained alone (`task_adapter_only`).
+al. 2020, section 4.2). Without a language adapter as input it is trained alone (`task_adapter_only`). With the task
+adapter of another task as input it goes on from there (`tasks/continuing.py`).
 
 Surprising: the library's `train_adapter(Stack(language, task))` would train the language adapter as well,
 and a stack in the wrong order or a language adapter that is not applied still gives plausible numbers.
@@ -40,15 +41,14 @@ class Params(TaskTrainingParams):
 def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     """Trains the task adapter and its prediction head; writes both to `adapter/`."""
     from madx_pipeline import adapter_model
-    from madx_pipeline.tasks import checks, learning
+    from madx_pipeline.tasks import checks, continuing, learning
 
     seed = int(inputs.key["seed"])
     task = learning.open_source_task(inputs, params, out)
     model, languages = _base_with_language(inputs)
     name = adapter_model.task_adapter_name(task.data.facts["task"])
     stack = (*languages, name)
-    adapter_model.add_adapter(model, name, _shape(params), seed)
-    learning.add_head(model, task, name, seed, out)
+    continuing.add_start(model, task, name, _shape(params), inputs, out)
     adapter_model.train_only(model, name, stack, head=name)
     checks.check_stack(model, stack, out)
     checks.check_trainable(model, name, out)

@@ -135,6 +135,7 @@ def _arguments(training: Training, params: TrainingParams, seed: int, out: Works
         logging_nan_inf_filter=False,
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
+        dataloader_num_workers=_READERS["cuda" if torch.cuda.is_available() else "cpu"],
         disable_tqdm=True,
         run_name=out.name or None,
         report_to="none",  # `logs.py` tells them
@@ -143,6 +144,10 @@ def _arguments(training: Training, params: TrainingParams, seed: int, out: Works
     arguments._n_gpu = min(arguments.n_gpu, 1)  # DataParallel fails inside adapters: one process, one GPU
     return arguments
 
+
+_READERS = {"cpu": 0, "cuda": 2}
+"""Processes that mask and pack the next batches. A GPU would wait for them; from a CPU they would take what the model
+needs. Examples depend on their position alone, so the bytes of a training do not depend on this."""
 
 _TRAINER_ARGUMENTS = set(TrainingParams.model_fields) - {"early_stopping_patience", "precision"}
 

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.watch import ATTENTION
 from madx_pipeline.adapter_model import (
     LANGUAGE_MODEL_HEAD,
     AdapterModel,
@@ -33,6 +34,7 @@ WITH_INVERSE = AdapterShape("seq_bn", 2, inv_adapter="nice", inv_adapter_reducti
 WITHOUT_INVERSE = AdapterShape("seq_bn", 2)
 NO_DROPOUT: dict[str, dict[str, Any]] = {
     "xlm-roberta": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+    "roberta": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
     "bert": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
     "distilbert": {"dropout": 0.0, "attention_dropout": 0.0},
 }
@@ -216,20 +218,6 @@ def inverse_operations(tokens: int) -> int:
 # What it costs
 
 
-_ATTENTION: dict[Any, Any] = {  # torch counts the operations of attention on GPUs alone
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda query, *_, **__: _products(query, 2),
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: lambda _, query, *__, **___: _products(
-        query, 5
-    ),
-}
-
-
-def _products(query: tuple[int, int, int, int], number: int) -> int:
-    """Operations of so many products of (length, size) and (size, length) matrices in every row and head."""
-    rows, heads, length, size = query
-    return number * 2 * rows * heads * length * length * size
-
-
 def large_enough(folder: Path) -> tuple[AdapterModel, dict[str, Tensor]]:
     """A model and a batch in which one tensor of (tokens, vocabulary) would be the largest of all."""
     save_tiny_base(folder, vocab_size=600, max_position_embeddings=80, **NO_DROPOUT["xlm-roberta"])
@@ -241,7 +229,7 @@ def large_enough(folder: Path) -> tuple[AdapterModel, dict[str, Tensor]]:
 
 def test_the_operations_of_a_step_are_those_that_have_to_be_done(tmp_path: Path) -> None:
     model, batch = large_enough(tmp_path)
-    with FlopCounterMode(display=False, custom_mapping=_ATTENTION) as counter:
+    with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
         model(**batch).loss.backward()
     tokens, masked = batch["labels"].numel(), int((batch["labels"] != -100).sum())
     layers, length, hidden, inner, bottleneck, vocabulary = 3, 32, 16, 32, 8, 600

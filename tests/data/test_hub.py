@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 
-from madx_pipeline.cards import corpus_card, task_material
+from madx_pipeline.cards import corpus_card
 from madx_pipeline.data.card_models import HubSource, TaskChoice
 from madx_pipeline.data.examples import Answer, Choice, Pair, Question, Tagged, Text
 from madx_pipeline.data.hub import hub_examples, hub_files, hub_rows
 from madx_pipeline.data.labelled import labelled
 from madx_pipeline.data.raw_text import raw_text
-from madx_pipeline.data.sources import CorpusSource, HubTable, TaskSource
+from madx_pipeline.data.sources import CorpusSource, HubTable, Split, TaskSource
 from madx_pipeline.errors import JobError
+from madx_pipeline.task_material import task_material
 
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 Snapshot = Callable[[str, str], Path]
@@ -42,7 +43,7 @@ def pinned(table: HubTable, snapshot: Snapshot) -> Path:
 def wikipedia(language: str) -> HubTable:
     source = corpus_card("wikipedia").source
     assert isinstance(source, HubSource)
-    return source.table(language, ("train",))
+    return source.table(language, ("train",), str(source.revision))
 
 
 def write_articles(folder: Path, *texts: str, part: str = "00000-of-00001") -> None:
@@ -179,3 +180,36 @@ def test_questions_of_parquet_come_with_their_answers_and_language(snapshot: Sna
     row = {"id": "7", "context": "a bc", "question": "q", "answers": {"text": ["bc"], "answer_start": [2]}}
     Dataset.from_list([row], features=features).to_parquet(folder / "validation-00000-of-00001.parquet")
     assert list(labelled(source, "test", {}, None)) == [Question("7", "q", "a bc", (Answer("bc", 2),), "ar")]
+
+
+def test_a_file_of_several_languages_is_read_for_one_of_them_by_the_ids_of_its_questions(snapshot: Snapshot) -> None:
+    source = task_source("tydiqa", "sw")
+    assert source.hub is not None
+    assert source.hub.ids == "swahili-"
+    answers = {"text": ["Nakuru"], "answer_start": [13]}
+    asked = [
+        {"id": number, "question": "Wapi?", "context": "Asha alienda Nakuru.", "answers": answers}
+        for number in ("swahili-1", "finnish-2", "swahili-3")
+    ]
+    folder = pinned(source.hub, snapshot) / "secondary_task"
+    folder.mkdir()
+    Dataset.from_list(asked).to_parquet(folder / "validation-00000-of-00001.parquet")
+    assert [example.row()["id"] for example in hub_examples(source.hub, "test", source)] == ["swahili-1", "swahili-3"]
+
+
+def test_the_test_items_of_copa_come_from_a_copy_that_has_their_labels(snapshot: Snapshot) -> None:
+    needs: tuple[Split, ...] = ("train", "validation", "test")
+    material = task_material(TaskChoice(card="copa"), "en", Path("/nowhere"), str, needs=needs)
+    source = TaskSource.model_validate(material.source)
+    assert source.read_splits == ["train", "validation", "test"]
+    assert source.hub is not None
+    assert source.test is not None
+    assert source.test.hub is not None
+    assert source.hub.repository == "aps/super_glue"
+    assert set(source.hub.files) == {"train", "validation"}
+    text = "id,premise,choice1,choice2,question,label,mirrored\n501,It rained.,Sun.,Clouds.,cause,1,False\n"
+    (pinned(source.test.hub, snapshot) / "test.csv").write_text(text, encoding="utf-8")
+    [example] = labelled(source, "test", {}, None)
+    assert example.row()["question"] == "What was the cause?"
+    assert example.row()["label"] == "1"
+    assert source.of("test").labels == {"0": "choice1", "1": "choice2"}

@@ -12,12 +12,18 @@ from typing import Any
 import pytest
 
 from madx_pipeline.cards import task_card
+from madx_pipeline.data.card_models import TaskChoice
 from madx_pipeline.data.cleaning import cleaned
-from madx_pipeline.data.examples import Example
+from madx_pipeline.data.examples import Example, Question
 from madx_pipeline.data.formats import TableFormat
+from madx_pipeline.data.labelled import labelled
 from madx_pipeline.data.labels import check_scheme, orphans
 from madx_pipeline.data.reading import read_file
+from madx_pipeline.data.sources import TaskSource
+from madx_pipeline.data.task_split import TaskSplit
 from madx_pipeline.data.text import TextFile
+from madx_pipeline.durable import sha256_of
+from madx_pipeline.task_material import task_material
 
 CARD_OF = {
     "ud-pos-dep": "conllu",
@@ -41,10 +47,11 @@ def manifest(shared: Path) -> list[dict[str, Any]]:
 
 
 @cache
-def load(shared: Path, file: str, card: str) -> list[Example]:
-    read = task_card(card).read
-    assert read is not None
-    return list(read_file(shared / "data" / file, read))
+def load(shared: Path, file: str, card: str, language: str = "sw") -> list[Example]:
+    """The examples of a file, as the card reads them that a recipe points at it."""
+    choice = TaskChoice(card=card, files={language: {"test": file}})
+    material = task_material(choice, language, shared / "data", sha256_of, needs=("test",))
+    return list(labelled(TaskSource.model_validate(material.source), "test", material.locations, None))
 
 
 def strings(examples: list[Example]) -> list[str]:
@@ -62,7 +69,7 @@ def test_every_file_loads_with_the_counts_of_its_manifest(
     entries = [entry for entry in manifest if entry["task"] == kind]
     assert len(entries) == {"ud-pos-dep": 30, "ner": 30, "topic": 39, "nli": 8, "copa": 24, "qa": 5}[kind]
     for entry in entries:
-        examples = load(shared, entry["file"], CARD_OF[kind])
+        examples = load(shared, entry["file"], CARD_OF[kind], entry["language"])
         assert len(examples) == entry["rows"], entry["file"]
         known = entry.get("upos") or entry.get("tags") or entry.get("labels") or _LABELS[kind]
         assert set(tags(examples)) == set(known), entry["file"]
@@ -88,6 +95,32 @@ def test_every_treebank_loads_as_trees_with_the_words_of_its_manifest(
     assert not any(":" in relation for relation in relations)
 
 
+def card_of(entry: dict[str, Any]) -> str:
+    """The card of the data set that a treebank or a file of named entities is from."""
+    if entry["task"] == "ud-pos-dep":
+        return "ud_pos"
+    if "UNER" in entry["source_repository"]:
+        return "universal_ner"
+    return "masakhaner2" if "MasakhaNER2.0" in entry["source_path"] else "masakhaner"
+
+
+def test_treebanks_and_entities_load_through_the_card_of_their_own_data_set_too(
+    shared: Path, manifest: list[dict[str, Any]]
+) -> None:
+    seen = set()
+    for entry in manifest:
+        if entry["task"] in ("ud-pos-dep", "ner"):
+            card = task_card(card_of(entry))
+            assert card.speaks(entry["language"]), (card.name, entry["language"])
+            seen.add(card.name)
+            if entry["rows"] > 400 or card.read == task_card("conllu").read:  # read above in the same way
+                continue
+            examples = load(shared, entry["file"], card.name, entry["language"])
+            assert len(examples) == entry["rows"], entry["file"]
+            assert set(tags(examples)) == set(entry["tags"]), entry["file"]
+    assert seen == {"ud_pos", "universal_ner", "masakhaner", "masakhaner2"}
+
+
 def test_every_text_is_read_to_the_last_line(shared: Path, manifest: list[dict[str, Any]]) -> None:
     entries = [entry for entry in manifest if entry["task"] == "mlm-text"]
     assert len(entries) == 25
@@ -101,7 +134,7 @@ def test_every_text_is_read_to_the_last_line(shared: Path, manifest: list[dict[s
 def test_every_tag_is_iob2(shared: Path, manifest: list[dict[str, Any]]) -> None:
     for entry in manifest:
         if entry["task"] == "ner":
-            check_scheme(tags(load(shared, entry["file"], "conll")), "iob2", entry["file"])
+            check_scheme(tags(load(shared, entry["file"], "conll", entry["language"])), "iob2", entry["file"])
 
 
 def test_ranges_and_empty_nodes_of_hebrew_and_english_are_no_words(shared: Path) -> None:
@@ -152,6 +185,54 @@ def test_carriage_returns_of_xcopa_are_no_part_of_its_labels(shared: Path) -> No
     assert path.read_bytes().count(b"\r\n") == 500
     read = TableFormat(format="table", separator="auto", header=True, quoting=True, text="premise", label="label")
     assert set(tags(list(read_file(path, read)))) == {"0", "1"}
+
+
+def test_files_have_two_and_five_columns_and_both_are_recognised(shared: Path) -> None:
+    for file, columns in (("ner/swa/test.txt", 2), ("ner/hr/test.txt", 5)):
+        lines = (shared / "data" / file).read_text(encoding="utf-8").splitlines()
+        assert {len(line.split()) for line in lines if line.strip() and not line.startswith("# ")} == {columns}
+        assert "B-PER" in tags(load(shared, file, "conll"))
+
+
+def test_right_to_left_scripts_keep_the_order_of_their_characters(shared: Path) -> None:
+    for file, card in (("ud/he_htb-test.conllu", "conllu"), ("ud/ug_udt-test.conllu", "conllu")):
+        text = (shared / "data" / file).read_text(encoding="utf-8")
+        words = [word for word in strings(load(shared, file, card)) if any(map(str.isalpha, word))]
+        assert sum(unicodedata.bidirectional(word[0]) in ("R", "AL") for word in words) > 0.9 * len(words)
+        assert all(f"\t{word}\t" in text for word in words)
+
+
+@pytest.mark.parametrize(
+    ("file", "card", "language"),
+    [
+        ("sib200/yor_Latn/test.tsv", "sib200", "yo"),
+        ("xcopa/ta/test.jsonl", "xcopa", "ta"),
+        ("xcopa/th/test.jsonl", "xcopa", "th"),
+        ("xquad/xquad.ar.json", "xquad", "ar"),
+    ],
+)
+def test_what_is_not_nfc_becomes_nfc_and_is_counted_and_answers_are_found_again(
+    shared: Path, file: str, card: str, language: str
+) -> None:
+    examples = load(shared, file, card, language)
+    assert not all(unicodedata.is_normalized("NFC", string) for string in strings(examples))
+    choice = TaskChoice(card=card, files={language: {"test": file}})
+    material = task_material(choice, language, shared / "data", sha256_of, needs=("test",))
+    split = TaskSplit.read(examples, TaskSource.model_validate(material.source), file, None)
+    assert split.counts["normalised"] > 0
+    assert all(unicodedata.is_normalized("NFC", string) for string in strings(split.examples))
+    for example in split.examples:
+        if isinstance(example, Question):
+            assert all(example.context.startswith(answer.text, answer.start) for answer in example.answers)
+
+
+def test_invisible_marks_are_part_of_the_text_and_no_line_ends(shared: Path, manifest: list[dict[str, Any]]) -> None:
+    """U+200E in Arabic text, U+02BC in K'iche'; U+00A0 and U+2028 end no line either."""
+    for language, mark in (("ar", "\u200e"), ("quc", "\u02bc")):
+        lines = [line.text for line in TextFile(shared / f"data/text/{language}.txt.gz")]
+        assert any(mark in line for line in lines)
+        [entry] = [entry for entry in manifest if entry["file"] == f"text/{language}.txt.gz"]
+        assert len(lines) == entry["rows"]
 
 
 def test_right_to_left_text_is_as_it_was_written(shared: Path) -> None:

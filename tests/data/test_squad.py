@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from madx_pipeline.cards import task_material
 from madx_pipeline.data.card_models import TaskChoice
 from madx_pipeline.data.cleaning import nfc
 from madx_pipeline.data.examples import Answer, Question
@@ -20,6 +19,7 @@ from madx_pipeline.data.labelled import labelled
 from madx_pipeline.data.reading import example_of, read_file
 from madx_pipeline.data.sources import TaskSource
 from madx_pipeline.errors import JobError
+from madx_pipeline.task_material import task_material
 
 
 def document(*questions: tuple[str, str, str, int]) -> str:

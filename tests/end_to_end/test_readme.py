@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from madx_pipeline.cards import card_names, task_card
+from madx_pipeline.cards import card_names, corpus_card, task_card
 from madx_pipeline.recipe import Recipe
-from madx_pipeline.recipe_file import find_recipe
+from madx_pipeline.recipe_file import find_recipe, recipe_names
 from madx_pipeline.stage import STAGES, stage_page
 from tests.conftest import REPOSITORY
 from tests.end_to_end.story import madx
@@ -112,11 +112,40 @@ def test_every_stage_and_folder_is_in_the_readme() -> None:
         assert (REPOSITORY / name).exists() or (REPOSITORY / "madx_pipeline" / name).exists(), name
 
 
-def test_every_task_card_is_in_the_table_of_its_type_with_its_languages() -> None:
-    rows = {line.split("`")[1]: line for line in TEXT.splitlines() if re.match(r"\| `[a-z_]+` \| (a|one) ", line)}
+METRIC = {"span_f1": "span F1", "accuracy": "accuracy", "macro_f1": "macro F1", "answer_f1": "answer F1"}
+
+
+def test_every_task_card_is_in_the_table_with_its_type_languages_and_metric() -> None:
+    rows = [line for line in TEXT.splitlines() if re.match(r"\| `[a-z_]+` \| (a|one) ", line)]
     for name in card_names("tasks"):
         card = task_card(name)
         if name.startswith("miniature"):
             continue
         count = f" ({len(card.languages)})" if card.languages != "any" and len(card.languages) > 1 else ""
-        assert f"`{name}`{count}" in rows[card.task_type], name
+        found = [row for row in rows if f"`{name}`{count}" in row]
+        assert len(found) == 1, name
+        assert found[0].startswith(f"| `{card.task_type}` |"), name
+        assert METRIC.get(card.metric, card.metric) in found[0], name
+
+
+def test_every_corpus_card_is_named_with_its_languages_and_every_starter_recipe() -> None:
+    for name in card_names("corpora"):
+        card = corpus_card(name)
+        count = f" ({len(card.languages)})" if card.languages != "any" else ""
+        assert name == "miniature" or f"`{name}`{count}" in TEXT, name
+    for name in recipe_names():
+        assert name in TEXT, name
+
+
+def test_every_part_of_a_recipe_in_the_readme_is_valid_in_a_whole_one() -> None:
+    whole = {
+        "name": "whole",
+        "base_model": {"id": "FacebookAI/xlm-roberta-base"},
+        "source_language": "en",
+        "target_languages": ["qu", "quy", "sw", "yo"],
+        "tasks": {"topics": {"card": "sib200"}},
+    }
+    parts = [content for content in map(yaml.safe_load, blocks("yaml")) if "name" not in content]
+    assert len(parts) >= 4
+    for part in parts:
+        Recipe.model_validate({**whole, **part})

@@ -40,14 +40,28 @@ def shown(examples: Any, epochs: int) -> list[list[Window]]:
     return [schedule[position] for position in range(len(schedule))]
 
 
-def test_masks_depend_on_seed_and_position_and_change_each_time_a_line_is_shown(tmp_path: Path) -> None:
+def test_masks_depend_on_seed_and_epoch_and_change_each_time_a_line_is_shown(tmp_path: Path) -> None:
     windows, same = masked_windows(tmp_path / "a"), masked_windows(tmp_path / "b")
     other = masked_windows(tmp_path / "c", seed=1)
     first, again, others = (
-        [one.example(19, position)[0]["input_ids"].tolist() for position in range(5)] for one in (windows, same, other)
+        [one.example(19, epoch * len(one))[0]["input_ids"].tolist() for epoch in range(5)]
+        for one in (windows, same, other)
     )
     assert first == again != others
     assert len({tuple(window) for window in first}) > 1
+
+
+def test_lines_and_documents_show_a_text_of_short_lines_with_the_same_masks(tmp_path: Path) -> None:
+    windows = masked_windows(tmp_path, lines=12)
+    lines, rows = shown(windows, epochs=2), shown(FilledRows(windows, ROOM), epochs=2)
+    for by_line, by_row in zip(halves(lines), halves(rows), strict=True):
+        assert texts(by_line) == texts(by_row)
+
+
+def halves(examples: list[list[Window]]) -> list[list[Window]]:
+    """The windows of each of two epochs."""
+    middle = len(examples) // 2
+    return [list(chain(*examples[:middle])), list(chain(*examples[middle:]))]
 
 
 def test_filled_rows_hold_every_window_once_and_are_full(tmp_path: Path) -> None:

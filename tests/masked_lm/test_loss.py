@@ -73,7 +73,7 @@ def test_batches_without_anything_masked_count_for_nothing_and_alone_are_an_erro
         masked_lm_loss(model, [nothing])
 
 
-@pytest.mark.parametrize("model_type", ["xlm-roberta", "bert"])
+@pytest.mark.parametrize("model_type", ["xlm-roberta", "roberta", "bert"])
 @pytest.mark.parametrize("leave_out", [(), (2,)], ids=["MAD-X", "MAD-X 2.0"])
 def test_with_adapter_the_loss_is_madx_computed_by_hand(
     tmp_path: Path, model_type: str, leave_out: tuple[int, ...]

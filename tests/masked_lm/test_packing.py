@@ -84,7 +84,7 @@ def largest_difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> floa
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("model_type", ["xlm-roberta", "bert"])
+@pytest.mark.parametrize("model_type", ["xlm-roberta", "roberta", "bert"])
 def test_packed_lines_have_the_loss_and_every_gradient_of_padded_ones(model_type: str, attention: str) -> None:
     model, windows = model_of(model_type, attention), masked([5, 30, 1, 12, 9, 9, 3, 22, 1])
     batch = packed(windows, model_type)
@@ -95,7 +95,7 @@ def test_packed_lines_have_the_loss_and_every_gradient_of_padded_ones(model_type
     assert largest_difference(expected, computed(model, batch)) < EXACT
 
 
-@pytest.mark.parametrize("model_type", ["xlm-roberta", "bert"])
+@pytest.mark.parametrize("model_type", ["xlm-roberta", "roberta", "bert"])
 @pytest.mark.parametrize("left_out", ["attention_mask", "position_ids"])
 def test_without_its_mask_or_its_positions_a_packed_row_learns_something_else(model_type: str, left_out: str) -> None:
     model, windows = model_of(model_type), masked([5, 4, 12, 9])
@@ -103,7 +103,7 @@ def test_without_its_mask_or_its_positions_a_packed_row_learns_something_else(mo
     assert largest_difference(computed(model, pad(windows, PAD)), computed(model, batch)) > 1e-3
 
 
-@pytest.mark.parametrize("model_type", ["xlm-roberta", "bert"])
+@pytest.mark.parametrize("model_type", ["xlm-roberta", "roberta", "bert"])
 def test_every_logit_of_a_packed_line_is_that_of_the_line_alone(model_type: str) -> None:
     model, windows = model_of(model_type), masked([5, 30, 1, 12])
     rows = [[windows[1]], [windows[0], windows[2], windows[3]]]

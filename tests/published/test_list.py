@@ -98,7 +98,8 @@ def test_programs_get_everything_that_the_catalogue_knows(listed: Any) -> None:
         (["--base", "bert-base-cased"], "there is no catalogue of published adapters for bert-base-cased.", "Nearest"),
         (["--kind", "tasks"], "--kind is 'tasks'. Possible: language, task.", 'Nearest: "task".'),
         (["--language", "Swahili"], '--language is "Swahili", which is not a language code.', '"sw"'),
-        (["--language", "swa"], 'no adapter of "swa" (Swahili) is published.', 'Nearest: "sw".'),
+        (["--language", "swh"], 'no adapter of "swh" (Swahili (individual language)) is published.', 'Nearest: "sw".'),
+        (["--language", "swa"], '--language is "swa"; the code of Swahili is "sw".', 'Write "sw"'),
         (
             ["--language", "yo", "--base", "xlm-roberta-base"],
             'of "yo" (Yoruba) is published for xlm-roberta-base',

@@ -6,9 +6,11 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from pydantic import ValidationError
 
 from madx_pipeline.errors import InputError
 from madx_pipeline.published.catalogue import AdapterCatalogue, LanguageAdapter, TaskAdapter, catalogue_of, catalogues
+from madx_pipeline.published.choices import AdapterChoice
 from madx_pipeline.published.resolve import (
     Resolved,
     mixed_variants,
@@ -252,3 +254,13 @@ def test_a_mix_of_variants_is_told_with_its_languages() -> None:
     assert warning is not None
     assert "2 variants (pfeiffer_relu for en, sw; houlsby_gelu for et)" in warning
     assert "\n" not in warning
+
+
+def test_an_adapter_of_a_near_language_is_taken_only_where_the_recipe_says_so() -> None:
+    with pytest.raises(InputError) as error:
+        resolve_language_adapter("qu/wiki@ukp", XLMR, "quy")
+    assert 'To take it all the same, say so: {id: qu/wiki@ukp, language: "qu"}.' in error.value.problems[0].hint
+    said = AdapterChoice.model_validate({"id": "qu/wiki@ukp", "language": "qu"})
+    assert resolve_language_adapter(str(said.id), XLMR, said.language).repository.endswith("-qu-wiki_pfeiffer")
+    with pytest.raises(ValidationError, match="language goes with id"):
+        AdapterChoice.model_validate({"train": True, "language": "qu"})

@@ -244,3 +244,17 @@ def test_the_majority_class_as_a_method_takes_the_place_of_the_column_and_lacks_
     assert "**Not above the majority class**" not in markdown
     assert "## What it costs" in markdown
     assert "| ner | lora | 520 | 0.0793% | 512.0 MB | 2.5 | - | - | - | 0.02 |" in markdown
+
+
+def test_a_task_with_targets_of_its_own_has_rows_for_them_alone_and_says_what_it_went_on_from(tmp_path: Path) -> None:
+    tasks = {
+        "pos": {"card": "miniature_pos", "target_languages": []},
+        "ner": {"card": "miniature_ner", "continue_from": "pos"},
+    }
+    results = _collected(make_run(tmp_path, uneven_score, tasks=tasks, seeds=[1]).finish_all())
+    assert results.gaps == []
+    markdown = report_markdown(results, 1)
+    assert [row["Language"] for row in _rows(markdown, "### pos (")] == ["Alvan (qaa)"]
+    assert len(list(_rows(markdown, "### ner ("))) == 1 + len(results.target_languages)
+    said = "Every method went on from what it had learnt of pos."
+    assert [said in part for part in markdown.split("\n### ")[1:3]] == [False, True]

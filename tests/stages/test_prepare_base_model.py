@@ -91,11 +91,11 @@ def test_it_is_described(base: Path, tmp_path: Path) -> None:
 
 def test_positions_that_a_model_type_never_uses_do_not_count_as_length(tmp_path: Path) -> None:
     lengths = {}
-    for model_type in ("xlm-roberta", "bert"):
+    for model_type in ("xlm-roberta", "roberta", "bert"):
         save_tiny_base(tmp_path / model_type, model_type)
         edit(tmp_path / model_type / "tokenizer_config.json", lambda content: content.pop("model_max_length"))
         lengths[model_type] = prepare(tmp_path / model_type, tmp_path / f"out-{model_type}").facts["max_length"]
-    assert lengths == {"xlm-roberta": 32, "bert": 34}
+    assert lengths == {"xlm-roberta": 32, "roberta": 32, "bert": 34}
 
 
 def test_half_precision_becomes_float32(base: Path, tmp_path: Path) -> None:
@@ -233,11 +233,11 @@ def test_a_model_without_pretrained_masked_lm_head_is_refused(base: Path, tmp_pa
     assert message.startswith("FOLDER has no pretrained masked-LM head (")
 
 
-@pytest.mark.parametrize("model_type", ["llama", "roberta"])
+@pytest.mark.parametrize("model_type", ["llama", "xlm"])
 def test_an_unsupported_model_type_is_refused(base: Path, tmp_path: Path, model_type: str) -> None:
     edit(base / "config.json", lambda content: content.update(model_type=model_type))
     assert refused(base, tmp_path / "out") == [
-        f"FOLDER: model_type is '{model_type}'; possible: xlm-roberta, bert, distilbert."
+        f"FOLDER: model_type is '{model_type}'; possible: xlm-roberta, roberta, bert, distilbert."
     ]
 
 

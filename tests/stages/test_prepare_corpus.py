@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from datasets import Dataset
 
-from madx_pipeline.cards import corpus_material
 from madx_pipeline.data.card_models import CorpusChoice
 from madx_pipeline.errors import JobError
 from madx_pipeline.records import Artifact
 from madx_pipeline.stage import Workspace, stage_page
 from madx_pipeline.stages.prepare_corpus import Params, run
+from madx_pipeline.text_material import corpus_material
 from tests.data.jobs import UNKNOWN, base_model, inputs, workspace
 
 PAGE = stage_page("prepare_corpus").params

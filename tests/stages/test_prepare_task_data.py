@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from madx_pipeline.cards import task_material
 from madx_pipeline.data.card_models import TaskChoice
 from madx_pipeline.data.sources import Split
 from madx_pipeline.errors import JobError
 from madx_pipeline.records import Artifact, Json
 from madx_pipeline.stage import Workspace, stage_page
 from madx_pipeline.stages.prepare_task_data import Params, run
+from madx_pipeline.task_material import task_material
 from tests.data.jobs import base_model, inputs, workspace
 from tests.tasks.artifacts import artifact
 
