@@ -80,7 +80,7 @@ class Voice:
 
         No language has words for who and where: a pronoun asks for the subject, the bare adposition for the place.
         """
-        known = [word for _, part in self._verb(clause) for word in part] + self._complement(clause)
+        known = [*self._verb(clause), *self._complement(clause)]
         if place and clause.place is not None:
             return [*self._phrase(clause.subject), *known, self._word(clause.place[0])]
         return [self._word("pronoun.0"), *known]
@@ -92,7 +92,7 @@ class Voice:
     def _clause(self, clause: Clause) -> list[Token]:
         """The verb is the head, but where it is "be": then what is said of the subject is (as in UD)."""
         subject = ("nsubj", self._phrase(clause.subject))
-        verb = self._verb(clause)
+        verb = self._verb_parts(clause)
         complement = ("obj" if clause.predicate is None else _HEAD, self._complement(clause))
         adverb = ("advmod", [self._word(clause.adverb)] if clause.adverb else [])
         place = ("obl", self._place(*clause.place) if clause.place else [])
@@ -100,7 +100,10 @@ class Voice:
             return _joined([subject, place, complement, adverb, *verb])
         return _joined([subject, adverb, *verb, complement, place])
 
-    def _verb(self, clause: Clause) -> list[_Part]:
+    def _verb(self, clause: Clause) -> list[Token]:
+        return [word for _, part in self._verb_parts(clause) for word in part]
+
+    def _verb_parts(self, clause: Clause) -> list[_Part]:
         word = self._word(clause.verb, *([clause.tense] if clause.tense else []))
         verb = (_HEAD if clause.predicate is None else "cop", [word])
         negation = ("advmod", [self._word("not.0")] if clause.negated else [])
