@@ -124,7 +124,8 @@ class DependencyParsing:
         for index, row in enumerate(rows):
             words = _words(row)
             heads = torch.from_numpy(best_tree(arcs[index, :words, : words + 1]))
-            relations = logits[index, torch.arange(words), heads.to(logits.device), 1:]  # (words, relations)
+            places = torch.arange(words, device=logits.device)
+            relations = logits[index, places, heads.to(logits.device), 1:]  # (words, relations)
             best = relations.topk(min(2, relations.shape[-1])).indices.cpu()
             read = torch.stack([heads, best[:, 0], best[:, -1]], dim=-1)
             found.append(tuple(read.flatten().tolist()))

@@ -23,8 +23,8 @@ def best_tree(scores: Scores) -> Heads:
     """The head of each word in the tree with the largest sum of scores that has one root.
 
     Args:
-        scores: Of each word (row) having each head (column): 0 is the root, then the words in their order; finite;
-            shape (words, 1 + words). A word as its own head is never chosen.
+        scores: Of each word (row) having each head (column): 0 is the root, then the words in their order; finite, but
+            for what a word scores as its own head, which is not looked at; shape (words, 1 + words).
 
     Returns:
         Heads: 0 for the root, words counted from 1; shape (words,).
@@ -35,7 +35,7 @@ def best_tree(scores: Scores) -> Heads:
     np.fill_diagonal(square, -np.inf)
     heads = _each_best(square)
     if np.count_nonzero(heads[1:] == 0) != 1 or len(_circle(heads)):
-        square[1:, 0] -= (words + 1) * (1 + np.ptp(scores))
+        square[1:, 0] -= (words + 1) * (1 + np.ptp(square[np.isfinite(square)]))
         heads = _spanning_tree(square)
     return heads[1:]
 
