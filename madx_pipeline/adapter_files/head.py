@@ -22,11 +22,11 @@ from madx_pipeline.published.files import HEAD_CONFIG_FILE, HEAD_FILES
 from madx_pipeline.records import Json
 
 HEAD_WEIGHTS = tuple(name for name in HEAD_FILES if name != HEAD_CONFIG_FILE)
-HEAD_TYPES = ("tagging", "classification", "multiple_choice", "question_answering")
+HEAD_TYPES = ("tagging", "classification", "multiple_choice", "question_answering", "dependency_parsing")
 """Heads that a task adapter may bring."""
 
 _NEVER_LOADED = "A language adapter's prediction head is never loaded."
-_OTHER_HEAD = "Choose a task adapter whose head is for words, texts, choices or answers, or train one."
+_OTHER_HEAD = "Choose a task adapter whose head is for words, texts, choices, answers or trees, or train one."
 _MANY = 12
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "layers": (lambda value: type(value) is int and 1 <= value <= 8, "1 to 8"),
@@ -37,7 +37,14 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 """What a head's config may say beside its type and labels."""
 
-_ONLY_OF = {"use_pooler": ("classification", "multiple_choice"), "bias": ("classification",)}
+_LAYERED = tuple(kind for kind in HEAD_TYPES if kind != "dependency_parsing")
+_ONLY_OF = {
+    "layers": _LAYERED,
+    "activation_function": _LAYERED,
+    "dropout_prob": _LAYERED,
+    "use_pooler": ("classification", "multiple_choice"),
+    "bias": ("classification",),
+}
 """Keys that only some types of heads have: the library takes no other to them."""
 
 _NUMBER_OF = {"multiple_choice": "num_choices"}

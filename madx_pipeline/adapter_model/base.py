@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
-from adapters import AdapterTrainer, AutoAdapterModel
+from adapters import AdapterTrainer, AutoAdapterModel, QuestionAnsweringHead
+from adapters.heads import BiaffineParsingHead
 from safetensors import safe_open
 from torch import nn
 from transformers.utils import logging
 
 from madx_pipeline.adapter_model.masked_head import predict_only_masked
-from madx_pipeline.adapter_model.span_head import use_span_heads
+from madx_pipeline.adapter_model.parsing_head import ParsingHead
+from madx_pipeline.adapter_model.span_head import SpanHead
 from madx_pipeline.errors import JobError
 
 __all__ = ["AdapterTrainer"]
@@ -32,6 +34,8 @@ LANGUAGE_MODEL_HEAD = "default"
 
 _DECODER_BIASES = ("lm_head.bias", "cls.predictions.bias", "vocab_projector.bias")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_OURS = {QuestionAnsweringHead: SpanHead, BiaffineParsingHead: ParsingHead}
+"""Heads of the library that are called in another way here: the same weights and config, another class."""
 _TAKEN = frozenset(dir(nn.ModuleDict()))
 
 
@@ -141,7 +145,8 @@ def save_task_model(model: AdapterModel, folder: Path) -> None:
 def load_task_model(folder: Path) -> AdapterModel:
     """Loads what `save_task_model` wrote: the fine-tuned model with its prediction head active, in eval mode."""
     model = _from_pretrained(folder)
-    use_span_heads(model)
+    for head in model.heads.values():
+        head.__class__ = _OURS.get(type(head), type(head))
     return model
 
 

@@ -22,6 +22,7 @@ from madx_pipeline.adapter_files import AdapterFolder, HeadFolder, read_adapter,
 from madx_pipeline.adapter_model.base import AdapterModel, check_adapter_name, seeded
 from madx_pipeline.adapter_model.checks import weights_hash
 from madx_pipeline.adapter_model.inspection import adapter_problems, renamed
+from madx_pipeline.adapter_model.parsing_head import ParsingHead
 from madx_pipeline.adapter_model.span_head import SpanHead
 from madx_pipeline.errors import JobError, Problem
 from madx_pipeline.records import Json
@@ -31,6 +32,7 @@ _HEADS = {
     "classification": ClassificationHead,
     "multiple_choice": MultipleChoiceHead,
     "question_answering": SpanHead,
+    "dependency_parsing": ParsingHead,
 }
 
 

@@ -42,10 +42,3 @@ class SpanHead(QuestionAnsweringHead):  # type: ignore[misc]  # adapters carries
 def add_span_head(model: AdapterModel, name: str, labels: Sequence[str]) -> None:
     """Adds a freshly initialised head; `labels` name its two scores, in this order."""
     model.add_prediction_head(SpanHead(model, name, id2label=dict(enumerate(labels))))
-
-
-def use_span_heads(model: AdapterModel) -> None:
-    """Makes the library's heads for answers, which it builds when it loads a whole model, ours."""
-    for head in model.heads.values():
-        if type(head) is QuestionAnsweringHead:
-            head.__class__ = SpanHead

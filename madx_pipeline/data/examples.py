@@ -78,6 +78,26 @@ class Tagged(Example):
 
 
 @dataclass(frozen=True)
+class Parsed(Tagged):
+    """A sentence in words, with its dependency tree.
+
+    Attributes:
+        heads: The number of the word that each word depends on; words count from 1, 0 is the root.
+        tags: The relation of each word to its head.
+    """
+
+    heads: list[int]
+
+    def cleaned(self, normal: Normal, labels: Sequence[str]) -> Self:
+        """The tree with normal words and other relations."""
+        return replace(self, words=[normal(word) for word in self.words], tags=list(labels))
+
+    def row(self) -> dict[str, Json]:
+        """`words`, `heads` and `labels`."""
+        return {"words": self.words, "heads": self.heads, "labels": self.labels}
+
+
+@dataclass(frozen=True)
 class Text(Example):
     """A text with one label."""
 

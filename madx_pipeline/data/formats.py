@@ -29,6 +29,14 @@ class ConlluFormat(Format):
     """Column that holds the label of a word."""
 
 
+class TreesFormat(Format):
+    """CoNLL-U again, read for the dependency tree: the columns HEAD and DEPREL."""
+
+    format: Literal["conllu_trees"]
+    subtypes: bool
+    """Whether a relation keeps its subtype (`nmod:poss`), of which most belong to a few languages."""
+
+
 class ColumnsFormat(Format):
     """One token a line, a blank line between sentences (CoNLL-2002, CoNLL-2003, MasakhaNER, UniversalNER).
 
@@ -132,6 +140,6 @@ def for_language(read: ReadOptions, language: str) -> ReadOptions:
 
 
 ReadOptions = Annotated[
-    ConlluFormat | ColumnsFormat | TableFormat | ChoicesFormat | CopaXmlFormat | SquadFormat,
+    ConlluFormat | TreesFormat | ColumnsFormat | TableFormat | ChoicesFormat | CopaXmlFormat | SquadFormat,
     Field(discriminator="format"),
 ]

@@ -15,8 +15,8 @@ from madx_pipeline.errors import JobError, Problem, nearest
 OUTSIDE = "O"
 SPAN = ("start", "end")
 """What is predicted of an answer that is a piece of text: its borders."""
-_LEFT_OVER = "X"
-"""What Universal Dependencies calls words of no other part of speech."""
+_LEFT_OVER = ("X", "dep")
+"""What Universal Dependencies calls words of no other part of speech, and relations of no other kind."""
 
 
 def entity_type(label: str) -> str:
@@ -94,6 +94,12 @@ def orphans(labels: Sequence[str]) -> int:
     )
 
 
+def is_kept(label: str, scheme: LabelScheme, names: Mapping[str, str]) -> bool:
+    """Whether the recipe maps a label (in IOB2 its entity type) to itself: it stays, and counts as wrong."""
+    name = entity_type(label) if scheme == "iob2" else label
+    return names.get(name) == name
+
+
 def unknown_labels(counts: Counter[str], known: Sequence[str], scheme: LabelScheme, where: str) -> list[Problem]:
     """A problem per label (per entity type in IOB2) that the source language's training data does not have.
 
@@ -110,7 +116,10 @@ def unknown_labels(counts: Counter[str], known: Sequence[str], scheme: LabelSche
         choice, others = _choice(name, known, scheme)
         times = "once" if number == 1 else f"{number} times"
         message = f"{where} has the label {name} ({times}), which the source language's training data does not have."
-        hint = f"Map it in the recipe's task: labels: {{{name}: {choice}}} (possible: {others})."
+        hint = (
+            f"Map it in the recipe's task: labels: {{{name}: {choice}}} (possible: {others}),"
+            f" or keep it and have it counted as wrong: labels: {{{name}: {name}}}."
+        )
         problems.append(Problem(message, hint))
     return problems
 
@@ -120,5 +129,5 @@ def _choice(name: str, known: Sequence[str], scheme: LabelScheme) -> tuple[str, 
     if scheme == "iob2":
         types = sorted({entity_type(label) for label in known})
         return OUTSIDE, ", ".join(types)
-    close = _LEFT_OVER if _LEFT_OVER in known else nearest(name, known)
+    close = next((label for label in _LEFT_OVER if label in known), None) or nearest(name, known)
     return close or known[0], ", ".join(known)

@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from madx_pipeline.data.examples import Answer, Choice, Example, Pair, Question, Tagged, Text, choice_names
-from madx_pipeline.data.formats import ColumnsFormat, ConlluFormat, CopaXmlFormat, ReadOptions, SquadFormat
+from madx_pipeline.data.examples import Answer, Choice, Example, Pair, Parsed, Question, Tagged, Text, choice_names
+from madx_pipeline.data.formats import (
+    ColumnsFormat,
+    ConlluFormat,
+    CopaXmlFormat,
+    ReadOptions,
+    SquadFormat,
+    TreesFormat,
+)
 from madx_pipeline.records import Json
 
 Questions = Mapping[str, str]
@@ -19,6 +26,8 @@ Questions = Mapping[str, str]
 
 def example_of(row: Mapping[str, Json], questions: Questions | None = None) -> Example:
     """The example that a row of our columns is."""
+    if "heads" in row:
+        return Parsed(row["words"], row["labels"], row["heads"])
     if "words" in row:
         return Tagged(row["words"], row["labels"])
     if "context" in row:
@@ -45,7 +54,7 @@ def read_file(path: Path, read: ReadOptions, questions: Questions | None = None)
     Raises:
         JobError: If the file is not laid out as `read` says, with the line.
     """
-    if isinstance(read, ConlluFormat):
+    if isinstance(read, ConlluFormat | TreesFormat):
         from madx_pipeline.data.conllu_reader import read_conllu
 
         return read_conllu(path, read)
@@ -68,5 +77,5 @@ def _rows(path: Path, read: ReadOptions) -> Iterator[dict[str, Json]]:
         return read_copa_xml(path)
     from madx_pipeline.data.table import read_table
 
-    assert not isinstance(read, ConlluFormat | ColumnsFormat)
+    assert not isinstance(read, ConlluFormat | TreesFormat | ColumnsFormat)
     return read_table(path, read)

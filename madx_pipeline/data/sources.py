@@ -13,11 +13,14 @@ from pydantic import BaseModel, ConfigDict
 from madx_pipeline.data.formats import ReadOptions
 from madx_pipeline.records import Json
 
-TaskType = Literal["tagging", "classification", "multiple_choice", "question_answering"]
-MiniatureTaskName = Literal["ner", "pos", "topics", "pairs", "choice", "questions"]
+TaskType = Literal["tagging", "classification", "multiple_choice", "question_answering", "dependency_parsing"]
+MiniatureTaskName = Literal["ner", "pos", "topics", "pairs", "choice", "questions", "parsing"]
 LabelScheme = Literal["iob2", "plain", "span"]
-Metric = Literal["span_f1", "accuracy", "macro_f1", "answer_f1"]
+Metric = Literal["span_f1", "accuracy", "macro_f1", "answer_f1", "las", "uas"]
 Split = Literal["train", "validation", "test"]
+
+IN_WORDS: tuple[TaskType, ...] = ("tagging", "dependency_parsing")
+"""Types of tasks whose examples are sentences cut into words."""
 
 
 class Source(BaseModel):

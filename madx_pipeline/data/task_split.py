@@ -11,7 +11,7 @@ from pathlib import Path
 from madx_pipeline.data.cleaning import BATCH_LINES, nfc
 from madx_pipeline.data.examples import Example
 from madx_pipeline.data.labels import check_begins, check_scheme, mapped, orphans
-from madx_pipeline.data.sources import TaskSource
+from madx_pipeline.data.sources import IN_WORDS, TaskSource
 from madx_pipeline.errors import JobError
 from madx_pipeline.records import Json
 
@@ -66,7 +66,7 @@ class TaskSplit:
         words = {"words": sum(len(example.strings) for example in self.examples)}
         return {
             "examples": len(self.examples),
-            **(words if source.task_type == "tagging" else {}),
+            **(words if source.task_type in IN_WORDS else {}),
             "labels": dict(sorted(self.labels.items())),
             **{name: self.counts[name] for name in ("empty", "normalised", "orphans", "mapped")},
         }

@@ -26,6 +26,7 @@ _TASKS = {
     "classification": "text-classification",
     "multiple_choice": "multiple-choice",
     "question_answering": "question-answering",
+    "dependency_parsing": "token-classification",
 }
 """Our type of a task to the hub's."""
 
@@ -35,6 +36,8 @@ _METRICS: dict[str, tuple[str, str]] = {
     "accuracy": ("accuracy", "accuracy"),
     "answer_f1": ("f1", "F1 over the words of answers"),
     "exact_match": ("exact_match", "exact match of answers"),
+    "las": ("las", "labelled attachment score"),
+    "uas": ("uas", "unlabelled attachment score"),
 }
 """Our name of a metric to the hub's, and what to call it there."""
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-TASKS = ("ner", "pos", "topics", "pairs", "choice", "questions")
-"""Tasks with labelled data: entities (IOB2), parts of speech, topic of a sentence, relations and questions."""
+TASKS = ("ner", "pos", "topics", "pairs", "choice", "questions", "parsing")
+"""Tasks with labelled data: entities (IOB2), parts of speech, topic of a sentence, relations, questions and trees."""
 
 
 @dataclass(frozen=True)

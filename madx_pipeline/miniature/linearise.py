@@ -1,8 +1,13 @@
-"""From meaning to words: a sentence said in a language, each word with its part of speech and entity label."""
+"""From meaning to words: a sentence said in a language, each word with its part of speech, entity label and head.
+
+Every part of a sentence is a list of words of which one, its head, is not attached yet; putting parts together
+(`_joined`) attaches the heads of all but one to the head of that one. What is a head of what, and by which relation,
+is the same in every language and follows Universal Dependencies; only the order differs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from madx_pipeline.miniature.clauses import Clause, Name, NounPhrase, Phrase, Pronoun, Sentence
@@ -11,11 +16,28 @@ from madx_pipeline.miniature.lexicon import parts_of_speech
 
 
 class Token(NamedTuple):
-    """A word, its part of speech and its entity label (IOB2)."""
+    """A word of a sentence.
+
+    Attributes:
+        word: As it is written.
+        pos: Part of speech.
+        entity: Entity label (IOB2).
+        steps: How many words to the right its head is (to the left below 0); 0 for the head of the whole.
+        relation: To its head.
+    """
 
     word: str
     pos: str
     entity: str = "O"
+    steps: int = 0
+    relation: str = "root"
+
+
+_HEAD = "root"
+"""The relation of the part that the others depend on."""
+
+_Part = tuple[str, list[Token]]
+"""A part of a sentence, with its relation to the part that is the head; it may be empty."""
 
 
 class Voice:
@@ -32,10 +54,11 @@ class Voice:
 
     def say(self, sentence: Sentence) -> list[Token]:
         """The sentence's words, the full stop last."""
-        said = self._clause(sentence.clauses[0])
+        parts = [(_HEAD, self._clause(sentence.clauses[0]))]
         if sentence.conjunction is not None:
-            said += [self._word(sentence.conjunction), *self._clause(sentence.clauses[1])]
-        return [*said, Token(".", "PUNCT")]
+            conjunction = ("cc", [self._word(sentence.conjunction)])
+            parts.append(("conj", _joined([conjunction, (_HEAD, self._clause(sentence.clauses[1]))])))
+        return _joined([*parts, ("punct", [Token(".", "PUNCT")])])
 
     def phrase(self, phrase: Phrase) -> list[Token]:
         """The words of a part of a clause."""
@@ -67,20 +90,23 @@ class Voice:
         return Token(self.lexicon[concept] + ending, parts_of_speech()[concept])
 
     def _clause(self, clause: Clause) -> list[Token]:
-        subject = self._phrase(clause.subject)
-        verb = self._verb(clause)
-        complement = self._complement(clause)
-        adverb = [self._word(clause.adverb)] if clause.adverb else []
-        place = self._place(*clause.place) if clause.place else []
+        """The verb is the head, but where it is "be": then what is said of the subject is (as in UD)."""
+        subject = ("nsubj", self._phrase(clause.subject))
+        verb = self._verb_parts(clause)
+        complement = ("obj" if clause.predicate is None else _HEAD, self._complement(clause))
+        adverb = ("advmod", [self._word(clause.adverb)] if clause.adverb else [])
+        place = ("obl", self._place(*clause.place) if clause.place else [])
         if self.grammar.order == "SOV":
-            return subject + place + complement + adverb + verb
-        return subject + adverb + verb + complement + place
+            return _joined([subject, place, complement, adverb, *verb])
+        return _joined([subject, adverb, *verb, complement, place])
 
     def _verb(self, clause: Clause) -> list[Token]:
-        verb = self._word(clause.verb, *([clause.tense] if clause.tense else []))
-        if not clause.negated:
-            return [verb]
-        negation = self._word("not.0")
+        return [word for _, part in self._verb_parts(clause) for word in part]
+
+    def _verb_parts(self, clause: Clause) -> list[_Part]:
+        word = self._word(clause.verb, *([clause.tense] if clause.tense else []))
+        verb = (_HEAD if clause.predicate is None else "cop", [word])
+        negation = ("advmod", [self._word("not.0")] if clause.negated else [])
         return [verb, negation] if self.grammar.postpositions else [negation, verb]
 
     def _complement(self, clause: Clause) -> list[Token]:
@@ -89,8 +115,8 @@ class Voice:
         return self._phrase(clause.object) if clause.object else []
 
     def _place(self, adposition: str, phrase: Phrase) -> list[Token]:
-        said, word = self._phrase(phrase), self._word(adposition)
-        return [*said, word] if self.grammar.postpositions else [word, *said]
+        said, word = (_HEAD, self._phrase(phrase)), ("case", [self._word(adposition)])
+        return _joined([said, word] if self.grammar.postpositions else [word, said])
 
     def _phrase(self, phrase: Phrase) -> list[Token]:
         match phrase:
@@ -102,17 +128,16 @@ class Voice:
                 return self._name(phrase)
 
     def _noun_phrase(self, phrase: NounPhrase) -> list[Token]:
-        noun = self._word(phrase.noun, *(["plural"] if phrase.plural else []))
-        adjective = [self._word(phrase.adjective, "adjective")] if phrase.adjective else []
-        number = [self._word(phrase.number)] if phrase.number else []
+        noun = (_HEAD, [self._word(phrase.noun, *(["plural"] if phrase.plural else []))])
+        adjective = ("amod", [self._word(phrase.adjective, "adjective")] if phrase.adjective else [])
+        number = ("nummod", [self._word(phrase.number)] if phrase.number else [])
         if self.grammar.adjective_first:
-            return [*number, *adjective, noun]
-        return [noun, *adjective, *number]
+            return _joined([number, adjective, noun])
+        return _joined([noun, adjective, number])
 
     def _name(self, name: Name) -> list[Token]:
-        words = [Token(stem, "PROPN") for stem in name.stems]
-        if name.locative:
-            words[-1] = Token(words[-1].word + self.lexicon["locative"], "PROPN")
+        stems = [*name.stems[:-1], name.stems[-1] + (self.lexicon["locative"] if name.locative else "")]
+        words = _joined([(_HEAD if not place else "flat", [Token(stem, "PROPN")]) for place, stem in enumerate(stems)])
         if name.kind == "PER":  # a title is not part of the name, an institution or landform is
             return self._beside(_as_entity(words, name.kind), name.head)
         return _as_entity(self._beside(words, name.head), name.kind)
@@ -120,11 +145,30 @@ class Voice:
     def _beside(self, words: list[Token], head: str | None) -> list[Token]:
         if head is None:
             return words
-        return [self._word(head), *words] if self.grammar.head_first else [*words, self._word(head)]
+        name, noun = (_HEAD, words), ("compound", [self._word(head)])
+        return _joined([noun, name] if self.grammar.head_first else [name, noun])
 
 
 def _as_entity(words: list[Token], kind: str) -> list[Token]:
-    return [Token(w.word, w.pos, ("I-" if index else "B-") + kind) for index, w in enumerate(words)]
+    return [word._replace(entity=("I-" if index else "B-") + kind) for index, word in enumerate(words)]
+
+
+def _joined(parts: Iterable[_Part]) -> list[Token]:
+    """Parts as one, the heads of the others attached to that of the part whose relation is `_HEAD`."""
+    words: list[Token] = []
+    heads: list[tuple[int, str]] = []
+    top = 0
+    for relation, part in parts:
+        for word in part:
+            if not word.steps:
+                heads.append((len(words), relation))
+                top = len(words) if relation == _HEAD else top
+            words.append(word)
+    for place, relation in heads:
+        if place != top:
+            word = words[place]
+            words[place] = Token(word.word, word.pos, word.entity, top - place, relation)
+    return words
 
 
 def as_text(words: list[str]) -> str:

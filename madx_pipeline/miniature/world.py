@@ -84,7 +84,7 @@ class World:
             yield self._document(rng, partial(self._switching_voice, rng, one, other))
 
     def labelled(self, task: str, language: str, split: str) -> Iterator[Example]:
-        """Labelled data; the same sentences in every language, and the same for `ner` and `pos`.
+        """Labelled data; the same sentences in every language, and the same for `ner`, `pos` and `parsing`.
 
         `topics` leaves out sentences that say nothing about their topic.
 
@@ -152,8 +152,11 @@ def _text(tokens: list[Token]) -> str:
 def _example(task: str, sentence: Sentence, tokens: list[Token]) -> Example:
     if task == "topics":
         return {"text": _text(tokens), "label": sentence.topic}
-    labels = [token.entity if task == "ner" else token.pos for token in tokens]
-    return {"words": [token.word for token in tokens], "labels": labels}
+    words = [token.word for token in tokens]
+    if task == "parsing":
+        heads = [place + token.steps if token.steps else 0 for place, token in enumerate(tokens, start=1)]
+        return {"words": words, "heads": heads, "labels": [token.relation for token in tokens]}
+    return {"words": words, "labels": [token.entity if task == "ner" else token.pos for token in tokens]}
 
 
 def _shows_topic(sentence: Sentence) -> bool:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from madx_pipeline.errors import JobError
-from madx_pipeline.report.outcomes import Counts, Measure, Values
+from madx_pipeline.report.counting import Counts, Measure, Values
 from madx_pipeline.report.uncertainty import Estimate
 
 RESAMPLES = 1000

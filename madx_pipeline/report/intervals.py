@@ -20,8 +20,9 @@ import numpy as np
 from madx_pipeline.methods import is_seeded
 from madx_pipeline.report.answers import Answers, read_answers
 from madx_pipeline.report.bootstrap import Sample, difference, estimate_of, repeated, sample_of
+from madx_pipeline.report.counting import Counts, Measure
 from madx_pipeline.report.evidence import Evidence, Measured, pairs
-from madx_pipeline.report.outcomes import METRICS, Counts, Measure, measure_of
+from madx_pipeline.report.outcomes import METRICS, measure_of
 from madx_pipeline.report.results import Score
 from madx_pipeline.report.statistics import grouped
 

@@ -12,47 +12,17 @@ the same floating point operations in the same order as seqeval and scikit-learn
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from madx_pipeline.errors import JobError
-from madx_pipeline.report.answers import Answers, answers_of
+from madx_pipeline.report.answers import Answers
+from madx_pipeline.report.counting import Counting, Counts, Measure, Sums, Values, share
+from madx_pipeline.tasks.metrics import attachment
 from madx_pipeline.tasks.metrics.answers import MILLION, rightness
-
-Counts = NDArray[np.int64]
-"""What one system did: shape (examples, statistics). Sums over examples are all that its score depends on."""
-
-Sums = NDArray[Any]
-"""Counts summed over (resampled) examples, integral numbers of any type: shape (..., statistics)."""
-
-Values = NDArray[np.float64]
-"""Scores as fractions."""
-
-
-class Measure(Protocol):
-    """A metric as a function of additive counts."""
-
-    def counts(self, gold: Sequence[Any], predicted: Sequence[Any]) -> Counts:
-        """The counts of every example; shape (examples, statistics).
-
-        Args:
-            gold: What is true, one entry per example: a label, or a list of labels (one per word).
-            predicted: What was predicted, of the same shape.
-        """
-
-    def counts_of(self, answers: Answers) -> Counts:
-        """The same from answers as arrays."""
-
-    def score(self, sums: Sums) -> Values:
-        """Scores (...) of summed counts (..., statistics); 0 where the metric divides by 0, never NaN."""
-
-    def units(self, sums: Sums) -> int:
-        """How many things were asked for (texts, words, true spans), from the summed counts of one system."""
 
 
 def measure_of(metric: str, labels: Iterable[str] = ()) -> Measure:
@@ -70,38 +40,40 @@ def measure_of(metric: str, labels: Iterable[str] = ()) -> Measure:
     return _MEASURES[metric](labels)
 
 
-class _Counting(ABC):
-    """What all measures have in common: that lists are counted as arrays are."""
-
-    @abstractmethod
-    def counts_of(self, answers: Answers) -> Counts:
-        """The counts of every example; shape (examples, statistics)."""
-
-    def counts(self, gold: Sequence[Any], predicted: Sequence[Any]) -> Counts:
-        """The counts of every example, from lists."""
-        return self.counts_of(answers_of(gold, predicted))
-
-
 @dataclass(frozen=True)
-class Accuracy(_Counting):
-    """Share of labels that are right; statistics: right labels, labels."""
+class Accuracy(Counting):
+    """Share of labels that are right; statistics: right labels, labels.
+
+    Attributes:
+        compared: What of a label must be right, where not all of it must: of `2 nsubj` the head, for example.
+    """
+
+    compared: Callable[[str], str] | None = None
 
     def counts_of(self, answers: Answers) -> Counts:
         """Right labels and labels of every example."""
-        right = answers.examples[answers.gold == answers.predicted]
+        right = answers.examples[self._ids(answers, answers.gold) == self._ids(answers, answers.predicted)]
         return np.stack([np.bincount(right, minlength=len(answers.lengths)), answers.lengths], axis=-1)
 
     def score(self, sums: Sums) -> Values:
         """Right labels over labels."""
-        return _share(sums[..., 0], sums[..., 1])
+        return share(sums[..., 0], sums[..., 1])
 
     def units(self, sums: Sums) -> int:
         """Labels."""
         return int(sums[1])
 
+    def _ids(self, answers: Answers, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Equal numbers for labels that are equal in what is compared."""
+        if self.compared is None:
+            return labels
+        parts: dict[str, int] = {}
+        ids = [parts.setdefault(self.compared(name), len(parts)) for name in answers.names]
+        return np.array(ids, dtype=np.int64)[labels]
+
 
 @dataclass(frozen=True)
-class MacroF1(_Counting):
+class MacroF1(Counting):
     """Mean F1 of the labels that occur; statistics: for every label found, predicted, true (in that order).
 
     Attributes:
@@ -127,8 +99,8 @@ class MacroF1(_Counting):
         total = true + predicted
         anywhere = total.reshape(-1, len(self.labels)).any(axis=0)
         # Dropping labels that occur in no row keeps the sum of one evaluation in scikit-learn's order.
-        f1 = np.ascontiguousarray(_share(2.0 * found, total)[..., anywhere])
-        return _share(f1.sum(axis=-1), (total > 0).sum(axis=-1))
+        f1 = np.ascontiguousarray(share(2.0 * found, total)[..., anywhere])
+        return share(f1.sum(axis=-1), (total > 0).sum(axis=-1))
 
     def units(self, sums: Sums) -> int:
         """Labels."""
@@ -144,7 +116,7 @@ class MacroF1(_Counting):
 
 
 @dataclass(frozen=True)
-class TextAnswers(_Counting):
+class TextAnswers(Counting):
     """Answers that are pieces of text; statistics: F1 in millionths (or exact matches), and questions.
 
     Attributes:
@@ -164,7 +136,7 @@ class TextAnswers(_Counting):
 
     def score(self, sums: Sums) -> Values:
         """Mean over questions."""
-        return _share(sums[..., 0], sums[..., 1] * (1 if self.exact else MILLION))
+        return share(sums[..., 0], sums[..., 1] * (1 if self.exact else MILLION))
 
     def units(self, sums: Sums) -> int:
         """Questions."""
@@ -172,7 +144,7 @@ class TextAnswers(_Counting):
 
 
 @dataclass(frozen=True)
-class Spans(_Counting):
+class Spans(Counting):
     """A span metric, micro average, strict about IOB2; statistics: spans found, predicted, true.
 
     Attributes:
@@ -195,10 +167,10 @@ class Spans(_Counting):
 
     def score(self, sums: Sums) -> Values:
         """Precision, recall, or their harmonic mean as seqeval computes it."""
-        precision, recall = _share(sums[..., 0], sums[..., 1]), _share(sums[..., 0], sums[..., 2])
+        precision, recall = share(sums[..., 0], sums[..., 1]), share(sums[..., 0], sums[..., 2])
         if self.part != "f1":
             return precision if self.part == "precision" else recall
-        return _share(2.0 * precision * recall, precision + recall)
+        return share(2.0 * precision * recall, precision + recall)
 
     def units(self, sums: Sums) -> int:
         """True spans, or predicted ones for the precision."""
@@ -232,15 +204,12 @@ def _parsed(label: str, kinds: dict[str, int]) -> tuple[int, int]:
     return "OBI".index(label[0]), kinds.setdefault(kind, len(kinds))
 
 
-def _share(part: Sums, whole: Sums) -> Values:
-    """`part` over `whole`, 0 where that is 0."""
-    whole = np.asarray(whole, dtype=np.float64)
-    return np.divide(part, whole, out=np.zeros(whole.shape), where=whole != 0)
-
-
 _MEASURES: dict[str, Callable[[Iterable[str]], Measure]] = {
     "accuracy": lambda labels: Accuracy(),
     "macro_f1": lambda labels: MacroF1(tuple(sorted(labels))),
+    "uas": lambda labels: Accuracy(attachment.head_of),
+    "las": lambda labels: Accuracy(attachment.universal),
+    "las_with_subtypes": lambda labels: Accuracy(),
     "answer_f1": lambda labels: TextAnswers(exact=False),
     "exact_match": lambda labels: TextAnswers(exact=True),
     "span_f1": lambda labels: Spans("f1"),

@@ -134,7 +134,7 @@ class TaskFacts(Part):
     """A task of the recipe."""
 
     task_type: str | None
-    """`tagging` or `classification`."""
+    """`tagging`, `classification`, ..."""
     metric: str | None
     """The metric that the task is judged by."""
     labels: list[str] | None

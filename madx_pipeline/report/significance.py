@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from madx_pipeline.report.outcomes import Values
+from madx_pipeline.report.counting import Values
 from madx_pipeline.report.uncertainty import LEVEL, Estimate, root_of, special
 
 POWER = 0.9

@@ -52,7 +52,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     on_fastest_device(model)
     checks.check_stack(model, stack, out)
     labels = head_labels(model, head)
-    check_labels(kind, examples, labels, out)
+    check_labels(kind, examples, labels, inputs["task_data"], out)
     encode = partial(_encoded, inputs, params, kind, labels)
     encoded = encode(examples)
     parts.check_every_part_counts(model, kind, encode, examples, out)
@@ -175,24 +175,22 @@ def _check_complete(
 
 def _cut(encoded: Encoded) -> list[str]:
     """What a reader must know about inputs of which the model saw only a part."""
-    counts = encoded.counts
-    notes = []
-    if counts.get("texts_truncated"):
-        notes.append(f"{counts['texts_truncated']} of {encoded.examples} texts were too long and cut at the end.")
-    if counts.get("pairs_truncated"):
-        share = counts["pairs_truncated"] / encoded.examples
-        notes.append(
-            f"{share:.1%} of {encoded.examples} pairs were too long; the longer text of each was cut at the end."
-        )
-    if counts.get("choices_truncated"):
-        share = counts["choices_truncated"] / encoded.examples
-        notes.append(f"{share:.1%} of {encoded.examples} premises or choices were too long and cut at the end.")
-    if counts.get("answers_in_no_window"):
-        notes.append(
-            f"{counts['answers_in_no_window']} answers are longer than what windows share, and cannot be found."
-        )
-    if counts.get("words_shortened"):
-        split = f"sentences split into windows: {counts['sentences_split']}"
-        words = f"{counts['words_shortened']} of {counts['words']} words were longer than a row"
-        notes.append(f"{words} and kept only their first pieces ({split}).")
-    return notes
+    counts = {"sentences_split": 0, "words": 0, **encoded.counts}
+    return [
+        note.format(**counts, examples=encoded.examples, count=counts[name], share=counts[name] / encoded.examples)
+        for name, note in _NOTES.items()
+        if counts.get(name)
+    ]
+
+
+_NOTES = {
+    "texts_truncated": "{count} of {examples} texts were too long and cut at the end.",
+    "pairs_truncated": "{share:.1%} of {examples} pairs were too long; the longer text of each was cut at the end.",
+    "choices_truncated": "{share:.1%} of {examples} premises or choices were too long and cut at the end.",
+    "answers_in_no_window": "{count} answers are longer than what windows share, and cannot be found.",
+    "words_shortened": "{count} of {words} words were longer than a row and kept only their first pieces"
+    " (sentences split into windows: {sentences_split}).",
+    "heads_in_other_windows": "{sentences_split} of {examples} sentences were too long and parsed in parts;"
+    " {count} of {words} words depend on a word in another part.",
+}
+"""A count of an encoding to what is said where it is not 0."""

@@ -107,17 +107,17 @@ def _check_iob2(splits: Mapping[Split, TaskSplit], out: Workspace) -> None:
 
 def _labels(splits: Mapping[Split, TaskSplit], source: TaskSource, inputs: Inputs) -> list[str]:
     """The task's labels, as the source language's training data has them; checks that there are no others."""
-    from madx_pipeline.data.labels import canonical, unknown_labels
+    from madx_pipeline.data.labels import canonical, is_kept, unknown_labels
 
     source_data = inputs.get("source_data")
     if source_data is not None:
         labels: list[str] = source_data.facts["labels"]
     else:
         labels = canonical(splits["train"].labels, source.label_scheme)
+    scheme, names = source.label_scheme, source.labels or {}
     counts = sum((split.labels for split in splits.values()), Counter[str]())
-    problems = unknown_labels(
-        counts, labels, source.label_scheme, f'{inputs.key["task"]} in "{inputs.key["language"]}"'
-    )
+    asked = Counter({label: count for label, count in counts.items() if not is_kept(label, scheme, names)})
+    problems = unknown_labels(asked, labels, scheme, f'{inputs.key["task"]} in "{inputs.key["language"]}"')
     if problems:
         raise JobError(problems)
     return labels
@@ -138,6 +138,7 @@ def _repeated(splits: Mapping[Split, TaskSplit]) -> dict[str, int]:
 def _measured(splits: Mapping[Split, TaskSplit], source: TaskSource, inputs: Inputs) -> dict[str, Json]:
     """`tokens_per_word` and `unknown_share`, by the base model's tokenizer."""
     from madx_pipeline.data.measure import Measure
+    from madx_pipeline.data.sources import IN_WORDS
     from madx_pipeline.data.tokens import Tokens
 
     tokens = Tokens(inputs["base_model"].path / "model")
@@ -145,13 +146,13 @@ def _measured(splits: Mapping[Split, TaskSplit], source: TaskSource, inputs: Inp
     for split in splits.values():
         for examples in split.batches():
             strings = [example.strings for example in examples]
-            if source.task_type == "tagging":
+            if source.task_type in IN_WORDS:
                 measure.add([" ".join(words) for words in strings], tokens.of_words(strings))
             else:
                 texts = [text for some in strings for text in some]
                 measure.add(texts, tokens.of_texts(texts))
     found = measure.facts()
-    if source.task_type == "tagging":
+    if source.task_type in IN_WORDS:
         words = sum(len(example.strings) for split in splits.values() for example in split.examples)
         found["tokens_per_word"] = round(measure.tokens / words, 4)
     return {name: found[name] for name in ("tokens_per_word", "unknown_share")}

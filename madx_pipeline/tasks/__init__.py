@@ -42,8 +42,8 @@ class Row:
         example: Index of the example it comes from; the rows of one example follow each other.
         input_ids: Word-piece ids with special tokens; shape (length,).
         positions: Where in `input_ids` something is predicted: the first piece of each word of the
-            window, or the first token of a text; shape (predictions,).
-        targets: The true label id at each position; shape (predictions,).
+            window, or the first token of a text; shape (predictions,). A tree also needs where its last word ends.
+        targets: The true label id at each position; shape (predictions,). For a tree the heads, then the relations.
         types: Which text a token belongs to (`token_type_ids`), shape (length,); empty where the model is not told.
         choices: The sequences of a row that is several of them; `input_ids` are then all of theirs.
         offset: Pieces of the text that come before those of a window.
@@ -126,6 +126,9 @@ class TaskType(Protocol):
     def gold(self, example: Example) -> Prediction:
         """The truth, in the form of a prediction."""
 
+    def votes(self, example: Example) -> Sequence[str]:
+        """What `constant` would have to be told to be right, once for each thing that it can be right about."""
+
     def constant(self, example: Example, label: str) -> Prediction:
         """The prediction that says `label` everywhere."""
 
@@ -158,6 +161,7 @@ _MODULES = {
     "classification": "Classification",
     "multiple_choice": "MultipleChoice",
     "question_answering": "QuestionAnswering",
+    "dependency_parsing": "DependencyParsing",
 }
 
 TASK_TYPES = tuple(_MODULES)

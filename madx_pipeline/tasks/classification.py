@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from madx_pipeline.tasks import Encoded, Example, Prediction, Row, Score
+from madx_pipeline.tasks import IGNORED, Encoded, Example, Prediction, Row, Score
 from madx_pipeline.tasks.batches import Frame, text_pieces
 from madx_pipeline.tasks.pairs import PairFrame, fitted, pad_pairs
 
@@ -40,6 +40,10 @@ class Classification:
         """The text's label."""
         return example["label"]
 
+    def votes(self, example: Example) -> Sequence[str]:
+        """The label, as a list of one."""
+        return self.labels(example)
+
     def constant(self, example: Example, label: str) -> Prediction:
         """`label`."""
         return label
@@ -65,7 +69,7 @@ class Classification:
         room = frame.room(max_length)
         found = [text_pieces(example["text"], tokenizer)["input_ids"] for example in examples]
         rows = tuple(
-            Row(index, frame.around(pieces[:room]), (0,), (label2id[example["label"]],))
+            Row(index, frame.around(pieces[:room]), (0,), (label2id.get(example["label"], IGNORED),))
             for index, (example, pieces) in enumerate(zip(examples, found, strict=True))
         )
         counts = {
@@ -107,7 +111,7 @@ def _pairs(
     for index, example in enumerate(examples):
         one, other = (text_pieces(example[part], tokenizer)["input_ids"] for part in ("text", "text_pair"))
         first, second = fitted(one, other, room)
-        rows.append(frame.row(index, first, second, (label2id[example["label"]],)))
+        rows.append(frame.row(index, first, second, (label2id.get(example["label"], IGNORED),)))
         counts["pairs_truncated"] += len(one) + len(other) > room
         counts["texts_without_pieces"] += (not one) + (not other)
     return Encoded(tuple(rows), len(examples), {"rows": len(rows), **counts})

@@ -6,13 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
+from madx_pipeline.data.labels import is_kept
 from madx_pipeline.errors import JobError
 from madx_pipeline.records import Artifact
 from madx_pipeline.stage import Workspace
 from madx_pipeline.tasks import Example, TaskType
-
-WHOLE_TEXT = "the whole text"
-"""What the majority label is called where an answer is a piece of text."""
 
 
 def read_examples(task_data: Artifact, split: str) -> list[Example]:
@@ -33,25 +31,32 @@ def read_examples(task_data: Artifact, split: str) -> list[Example]:
     return examples
 
 
-def check_labels(kind: TaskType, examples: Sequence[Example], names: Sequence[str], out: Workspace) -> None:
-    """Fails the job if an example has a label that the prediction head does not know.
+def check_labels(
+    kind: TaskType, examples: Sequence[Example], names: Sequence[str], task_data: Artifact, out: Workspace
+) -> None:
+    """Fails the job if an example has a label that the prediction head does not know and the recipe does not keep.
 
     Raises:
         CheckError: If so; by name, whatever the ids are.
     """
-    unknown = sorted({label for example in examples for label in kind.labels(example)} - set(names))
+    scheme, mapped = task_data.facts["label_scheme"], task_data.facts.get("label_map") or {}
+    found = {label for example in examples for label in kind.labels(example)} - set(names)
+    unknown = sorted(label for label in found if not is_kept(label, scheme, mapped))
     detail = f"Labels of the data that the prediction head does not have: {', '.join(unknown) or 'none'}."
     out.check("labels_known_to_the_head", not unknown, len(unknown), detail)
 
 
 def majority_label(kind: TaskType, examples: Sequence[Example]) -> str:
-    """The most frequent label; of equally frequent ones the first by name.
+    """What a constant prediction is most often right with; of equally good ones the first by name.
 
-    A question that is answered with a piece of text has no labels: what is always right in part is the whole text.
+    The most frequent label, but for questions, of which the whole text is always right in part, and trees.
+
+    Raises:
+        JobError: If none is ever right: in no tree a word has a neighbour as its head.
     """
-    counts = Counter(label for example in examples for label in kind.labels(example))
+    counts = Counter(vote for example in examples for vote in kind.votes(example))
     if not counts:
-        return WHOLE_TEXT
+        raise JobError("no word of the training set has a neighbour as its head: there is no baseline to beat.")
     return min(counts, key=lambda label: (-counts[label], label))
 
 

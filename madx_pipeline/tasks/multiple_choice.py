@@ -45,6 +45,10 @@ class MultipleChoice:
         """Which choice is right."""
         return example["label"]
 
+    def votes(self, example: Example) -> Sequence[str]:
+        """Which choice is right, as a list of one."""
+        return self.labels(example)
+
     def constant(self, example: Example, label: str) -> Prediction:
         """`label`."""
         return label

@@ -32,6 +32,9 @@ LONGEST_QUESTION = 64
 LONGEST_ANSWER = 100
 """Pieces of an answer at most; BERT's script has 30, fewer than some answers of XQuAD in Arabic or Turkish have."""
 
+WHOLE_TEXT = "the whole text"
+"""What the majority label is called where an answer is a piece of text."""
+
 _MILLIONTHS = 1_000_000
 
 _Span = tuple[int, int]
@@ -59,6 +62,10 @@ class QuestionAnswering:
     def gold(self, example: Example) -> Prediction:
         """The right answers, and the language in which they are compared."""
         return {"answers": [answer["text"] for answer in example["answers"]], "language": example["language"]}
+
+    def votes(self, example: Example) -> Sequence[str]:
+        """The whole text, which is right in part about every question."""
+        return [WHOLE_TEXT]
 
     def constant(self, example: Example, label: str) -> Prediction:
         """The whole text, which holds every answer."""

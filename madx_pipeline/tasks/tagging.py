@@ -1,34 +1,22 @@
 """Tagging: one label per word (named entities in IOB2, parts of speech).
 
-A word is represented by its first piece, as in BERT (Devlin et al. 2019, section 5.3). Three things
-would silently shift or lose labels and are handled here:
-
-- A word may yield no piece at all (an invisible mark that the tokenizer's normaliser removes). It gets
-  the unknown token as its only piece, so the model still predicts it, in context and in its place.
-- A sentence may be longer than the model: it is split into windows at word boundaries (`windows.py`).
-- A single word may be longer than a window (a URL): it keeps as many of its pieces as fit. The rest
-  carries no label; how often this happens is counted.
-
-A word that spells a special token (`</s>`, `<pad>`) must not act as one: `batches.text_pieces`.
+A word is represented by its first piece, as in BERT (Devlin et al. 2019, section 5.3). What a sentence is in word
+pieces, and what happens to long ones, is in `words.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
-from madx_pipeline.errors import JobError
 from madx_pipeline.tasks import IGNORED, Encoded, Example, Prediction, Row, Score
-from madx_pipeline.tasks.batches import Frame, pad, text_pieces
-from madx_pipeline.tasks.windows import windows
+from madx_pipeline.tasks.batches import pad
+from madx_pipeline.tasks.words import word_windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
-
-Word = list[int]
-"""The piece ids of one word."""
 
 
 class Tagging:
@@ -52,6 +40,10 @@ class Tagging:
         """The label of each word."""
         return list(example["labels"])
 
+    def votes(self, example: Example) -> Sequence[str]:
+        """The label of each word."""
+        return self.labels(example)
+
     def constant(self, example: Example, label: str) -> Prediction:
         """`label` for every word."""
         return [label] * len(example["words"])
@@ -74,20 +66,13 @@ class Tagging:
         Raises:
             JobError: If an example has not as many labels as words.
         """
-        frame = Frame.of(tokenizer)
-        room = frame.room(max_length)
-        counts = dict.fromkeys(("words", "sentences_split", "words_without_pieces", "words_shortened"), 0)
-        rows: list[Row] = []
-        for index, (example, found) in enumerate(zip(examples, word_pieces(examples, tokenizer), strict=True)):
-            targets = _targets(index, example, label2id)
-            words = [pieces[:room] or [tokenizer.unk_token_id] for pieces in found]
-            parts = windows([len(pieces) for pieces in words], room)
-            rows += (_row(index, words, targets, part, frame) for part in parts)
-            counts["words"] += len(words)
-            counts["sentences_split"] += len(parts) > 1
-            counts["words_without_pieces"] += sum(not pieces for pieces in found)
-            counts["words_shortened"] += sum(len(pieces) > room for pieces in found)
-        return Encoded(tuple(rows), len(examples), {"rows": len(rows), **counts})
+        windows, counts = word_windows(examples, tokenizer, max_length)
+        rows = []
+        for window in windows:
+            labels = examples[window.example]["labels"][window.words.start : window.words.stop]
+            targets = tuple(label2id.get(label, IGNORED) for label in labels)
+            rows.append(Row(window.example, window.input_ids, window.starts, targets))
+        return Encoded(tuple(rows), len(examples), counts)
 
     def collate(self, rows: Sequence[Row], pad_id: int) -> dict[str, torch.Tensor]:
         """A padded batch; `labels` (batch, length) are `IGNORED` everywhere but at first pieces."""
@@ -118,34 +103,6 @@ class Tagging:
         if label_scheme == "iob2":
             return metrics.spans(gold, predicted)
         return metrics.labels(_flat(gold), _flat(predicted))
-
-
-def word_pieces(examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast) -> Iterator[list[Word]]:
-    """The piece ids of every word of every sentence; a word may have none."""
-    for example in examples:
-        words: list[Word] = [[] for _ in example["words"]]
-        if words:
-            found = text_pieces(list(example["words"]), tokenizer)
-            for piece, word in zip(found["input_ids"], found.word_ids(), strict=True):
-                words[word].append(piece)
-        yield words
-
-
-def _targets(index: int, example: Example, label2id: Mapping[str, int]) -> list[int]:
-    words, labels = example["words"], example["labels"]
-    if len(words) != len(labels):
-        raise JobError(f"sentence {index + 1} has {len(words)} words and {len(labels)} labels.")
-    return [label2id[label] for label in labels]
-
-
-def _row(example: int, words: list[Word], targets: list[int], part: range, frame: Frame) -> Row:
-    """The window `part` (a range of word indices) of a sentence."""
-    positions: list[int] = []
-    pieces: list[int] = []
-    for word in part:
-        positions.append(len(frame.before) + len(pieces))
-        pieces += words[word]
-    return Row(example, frame.around(pieces), tuple(positions), tuple(targets[part.start : part.stop]))
 
 
 def _flat(sentences: Sequence[Sequence[str]]) -> list[str]:

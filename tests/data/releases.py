@@ -96,6 +96,11 @@ TYDI = squad("finnish-1", "swahili-1")
 SIB = 'index_id\tcategory\ttext\n1\tsports\t"He said ""no"" ."\n2\thealth\tb\n'
 TREE = {"words": ["de", "el", "tinh vi"], "labels": ["ADP", "DET", "ADJ"]}
 PARTS = conllu("de/ADP", "el/DET", "tinh vi/ADJ") + conllu("x/X")
+ARCS = {"words": ["de", "el", "tinh vi"], "heads": [3, 3, 0], "labels": ["case", "det", "root"]}
+TREES = (
+    "1-2\tdel\t_\t_\t_\t_\t_\t_\t_\t_\n1\tde\t_\tADP\t_\t_\t3\tcase:gen\t_\t_\n2\tel\t_\tDET\t_\t_\t3\tdet\t_\t_\n"
+    "2.1\tx\t_\tX\t_\t_\t_\t_\t_\t_\n3\ttinh vi\t_\tADJ\t_\t_\t0\troot\t_\t_\n\n1\tx\t_\tX\t_\t_\t0\troot\t_\t_\n\n"
+)
 UNER = "# sent_id = 1\n1\tAsha\tB-PER\t-\tx\n2\t#\tO\t-\tx\n3\tNakuru\tB-LOC\t-\tx\n\n1\tNdiyo\tO\t-\tx\n"
 WIKINEURAL = "0\tAsha\tB-PER\n1\t#\tO\n2\tNakuru\tB-LOC\n\n0\tNdiyo\tO\n"
 WIKIANN = "sw:Asha\tB-PER\nsw:#\tO\nsw:Nakuru\tB-LOC\n\nsw:Ndiyo\tO\n"
@@ -116,6 +121,7 @@ TASKS: dict[str, Release] = {
     "squad": Release("en", "dev-v1.1.json", squad("56d", "56e"), {"id": "56d", **ASKED, "language": "en"}),
     "table": Release("sw", "test.csv", 'text,label\n"a, b",yes\nc,no\n', {"text": "a, b", "label": "yes"}),
     "tydiqa": Release("sw", "tydiqa-goldp-v1.1-dev.json", TYDI, {"id": "swahili-1", **ASKED, "language": "sw"}, 1),
+    "ud_parsing": Release("vi", "vi_vtb-ud-test.conllu", TREES, ARCS),
     "ud_pos": Release("vi", "vi_vtb-ud-test.conllu", PARTS, TREE),
     "universal_ner": Release("hr", "hr_set-ud-test.iob2", UNER, ENTITIES),
     "wikiann": Release("sw", "test", WIKIANN, ENTITIES),

@@ -7,18 +7,23 @@ from pathlib import Path
 import pytest
 
 from madx_pipeline.data.conllu_reader import read_conllu
-from madx_pipeline.data.examples import Tagged
-from madx_pipeline.data.formats import ConlluFormat
+from madx_pipeline.data.examples import Parsed, Tagged
+from madx_pipeline.data.formats import ConlluFormat, TreesFormat
 from madx_pipeline.errors import JobError
 
 UPOS = ConlluFormat(format="conllu", label="upos")
+TREES = TreesFormat(format="conllu_trees", subtypes=False)
 
 
 def row(number: str, form: str, upos: str, xpos: str = "_") -> str:
     return "\t".join([number, form, "_", upos, xpos, "_", "_", "_", "_", "_"])
 
 
-def read(folder: Path, *lines: str, end: str = "\n", format: ConlluFormat = UPOS) -> list[Tagged]:
+def arc(number: str, form: str, head: str, relation: str) -> str:
+    return "\t".join([number, form, "_", "_", "_", "_", head, relation, "_", "_"])
+
+
+def read(folder: Path, *lines: str, end: str = "\n", format: ConlluFormat | TreesFormat = UPOS) -> list[Tagged]:
     path = folder / "file.conllu"
     path.write_bytes((end.join(lines) + end).encode())
     return list(read_conllu(path, format))
@@ -68,5 +73,63 @@ def test_a_wrong_number_of_a_word_is_named(tmp_path: Path) -> None:
 
 
 def test_a_word_without_a_label_is_an_error_not_a_label(tmp_path: Path) -> None:
-    with pytest.raises(JobError, match=r"word 2 of the sentence that ends at line 3 has no UPOS\."):
+    with pytest.raises(JobError, match=r"file\.conllu, line 2: word 2 has no UPOS\."):
         read(tmp_path, row("1", "a", "NOUN"), row("2", "b", "_"), "")
+
+
+def test_a_tree_counts_the_parts_of_ranges_and_no_empty_nodes(tmp_path: Path) -> None:
+    lines = [
+        "# text = zum Haus",
+        row("1-2", "zum", "_"),
+        arc("1", "zu", "3", "case"),
+        arc("2", "dem", "3", "det"),
+        arc("2.1", "alten", "_", "_"),
+        arc("3", "Haus", "0", "root"),
+        "",
+    ]
+    assert read(tmp_path, *lines, format=TREES) == [Parsed(["zu", "dem", "Haus"], ["case", "det", "root"], [3, 3, 0])]
+
+
+def test_words_with_spaces_and_carriage_returns_do_not_move_a_head(tmp_path: Path) -> None:
+    lines = [arc("1", "tinh vi", "2", "amod"), arc("2", "3  000", "0", "root"), ""]
+    (tree,) = read(tmp_path, *lines, end="\r\n", format=TREES)
+    assert tree == Parsed(["tinh vi", "3 000"], ["amod", "root"], [2, 0])
+
+
+def test_a_relation_is_its_universal_part_unless_subtypes_are_asked_for(tmp_path: Path) -> None:
+    lines = [arc("1", "my", "2", "nmod:poss"), arc("2", "cat", "0", "root"), ""]
+    kept = TreesFormat(format="conllu_trees", subtypes=True)
+    assert [read(tmp_path, *lines, format=format)[0].labels[0] for format in (TREES, kept)] == ["nmod", "nmod:poss"]
+
+
+@pytest.mark.parametrize(
+    ("arcs", "message"),
+    [
+        ([("2", "a"), ("0", "root"), ("0", "root")], r"2 words have head 0 \(lines 5, 6\); a tree has one root\."),
+        ([("2", "a"), ("3", "a"), ("2", "a")], r"line 5: word 2 depends on itself by way of 3\."),
+        ([("0", "root"), ("2", "a"), ("1", "a")], r"line 5: word 2 depends on itself\."),
+        ([("0", "root"), ("4", "a"), ("1", "a")], r"line 5: the head of word 2 is 4; the sentence has words 1 to 3\."),
+        ([("0", "root"), ("_", "a"), ("1", "a")], r"line 5: word 2 has no HEAD\."),
+        ([("0", "root"), ("1", "_"), ("1", "a")], r"line 5: word 2 has no DEPREL\."),
+    ],
+    ids=["two roots", "a circle", "its own head", "no such word", "no head", "no relation"],
+)
+def test_what_is_no_tree_is_an_error_naming_file_and_line(
+    tmp_path: Path, arcs: list[tuple[str, str]], message: str
+) -> None:
+    words = [arc(str(number), "w", *one) for number, one in enumerate(arcs, start=1)]
+    lines = [arc("1", "ok", "0", "root"), "", "# the second sentence", *words, "", arc("1", "ok", "0", "root")]
+    with pytest.raises(JobError, match=r"file\.conllu(: |, )" + message) as error:
+        read(tmp_path, *lines, format=TREES)
+    assert error.value.problems[0].hint
+
+
+@pytest.mark.parametrize("head", ["-1", "1.5", "two"])
+def test_a_head_that_is_no_number_is_an_error(tmp_path: Path, head: str) -> None:
+    with pytest.raises(JobError, match=r"file\.conllu"):
+        read(tmp_path, arc("1", "a", "0", "root"), arc("2", "b", head, "x"), "", format=TREES)
+
+
+def test_words_that_are_not_numbered_from_one_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"file\.conllu, line 2: word 3 stands where word 2 should\."):
+        read(tmp_path, arc("1", "a", "0", "root"), arc("3", "b", "1", "x"), "", format=TREES)

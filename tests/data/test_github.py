@@ -102,6 +102,11 @@ def test_a_file_that_is_not_there_is_an_error_with_its_address_and_leaves_nothin
     assert not any(path.is_file() for path in (tmp_path / "cache").rglob("*"))
 
 
+def test_trees_and_parts_of_speech_are_of_the_same_treebanks() -> None:
+    trees, tags = task_card("ud_parsing"), task_card("ud_pos")
+    assert (trees.source, trees.languages, trees.licence) == (tags.source, tags.languages, tags.licence)
+
+
 def test_a_treebank_that_is_a_test_set_alone_cannot_be_learnt_from() -> None:
     with pytest.raises(InputError) as error:
         source_of("ud_pos", "yo", ALL)

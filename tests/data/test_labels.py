@@ -56,7 +56,10 @@ def test_an_entity_type_the_source_does_not_have_is_named_with_the_line_to_add()
     assert problem.message == (
         'ner in "sw" has the label DATE (5 times), which the source language\'s training data does not have.'
     )
-    assert problem.hint == "Map it in the recipe's task: labels: {DATE: O} (possible: LOC, O, PER)."
+    assert problem.hint == (
+        "Map it in the recipe's task: labels: {DATE: O} (possible: LOC, O, PER),"
+        " or keep it and have it counted as wrong: labels: {DATE: DATE}."
+    )
 
 
 def test_a_plain_label_the_source_does_not_have_is_offered_a_name() -> None:

@@ -78,6 +78,23 @@ def test_every_file_loads_with_the_counts_of_its_manifest(
             assert len(strings(examples)) == words, entry["file"]
 
 
+def test_every_treebank_loads_as_trees_with_the_words_of_its_manifest(
+    shared: Path, manifest: list[dict[str, Any]]
+) -> None:
+    entries = [entry for entry in manifest if entry["task"] == "ud-pos-dep"]
+    assert len(entries) == 30
+    relations = set()
+    for entry in entries:
+        trees = load(shared, entry["file"], "ud_parsing")
+        assert len(trees) == entry["rows"], entry["file"]
+        assert strings(trees) == strings(load(shared, entry["file"], "conllu")), entry["file"]
+        assert len(strings(trees)) == entry["words"], entry["file"]
+        assert sum(head == 0 for tree in trees for head in tree.row()["heads"]) == entry["rows"], entry["file"]
+        relations |= set(tags(trees))
+    assert len(relations) == 37  # the universal relations, all of them
+    assert not any(":" in relation for relation in relations)
+
+
 def card_of(entry: dict[str, Any]) -> str:
     """The card of the data set that a treebank or a file of named entities is from."""
     if entry["task"] == "ud-pos-dep":

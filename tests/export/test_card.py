@@ -147,6 +147,15 @@ def test_a_task_adapter_that_was_trained_alone_is_used_alone(finished: MadeUp) -
     assert "Stack" not in card.text
 
 
+def test_the_card_of_a_parser_warns_of_what_the_plain_library_makes_of_it(
+    made_up: Callable[..., MadeUp], finished: MadeUp
+) -> None:
+    run = made_up(MINIATURE)
+    run.facts["train_task_adapter/pos/qaa/2/qaa"] = {"task_type": "dependency_parsing"}
+    assert "it loses the first word of every sentence" in card_of(run.finish(), Asked(task="pos", seed=2)).text
+    assert "loses the first word" not in card_of(finished, Asked(task="pos")).text
+
+
 def test_a_published_language_adapter_is_loaded_from_where_it_was_published(made_up: Callable[..., MadeUp]) -> None:
     run = made_up(HUB, language_adapters={"default": "train", "en": PUBLISHED})
     run.facts["fetch_language_adapter/en"] = {"leave_out": [11]}

@@ -45,4 +45,4 @@ def test_importing_the_languages_does_not_import_torch() -> None:
 
 
 def test_the_tasks_are_these() -> None:
-    assert TASKS == ("ner", "pos", "topics", "pairs", "choice", "questions")
+    assert TASKS == ("ner", "pos", "topics", "pairs", "choice", "questions", "parsing")

@@ -10,7 +10,8 @@ import pytest
 from madx_pipeline.errors import JobError
 from madx_pipeline.report import bootstrap
 from madx_pipeline.report.bootstrap import Sample, difference, estimate_of, sample_of
-from madx_pipeline.report.outcomes import Counts, measure_of
+from madx_pipeline.report.counting import Counts
+from madx_pipeline.report.outcomes import measure_of
 from madx_pipeline.tasks import metrics
 from tests.report.made_up_systems import World, chances, span_outcomes, text_outcomes
 

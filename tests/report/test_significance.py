@@ -7,7 +7,8 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
 
 from madx_pipeline.report.bootstrap import Sample, difference, estimate_of, sample_of
-from madx_pipeline.report.outcomes import Counts, measure_of
+from madx_pipeline.report.counting import Counts
+from madx_pipeline.report.outcomes import measure_of
 from madx_pipeline.report.significance import (
     POWER,
     PairedComparison,

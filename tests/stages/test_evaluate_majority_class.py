@@ -9,7 +9,7 @@ import pytest
 from madx_pipeline.records import Artifact
 from madx_pipeline.report.answers import read_answers
 from madx_pipeline.stage import Workspace
-from tests.tasks.tiny_world import SOURCE, TARGET, TinyWorld, run_stage, write_lines
+from tests.tasks.tiny_world import SOURCE, TARGET, TinyWorld, read_lines, run_stage, write_lines
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,20 @@ def test_the_labels_of_the_target_are_not_looked_at(world: TinyWorld, tmp_path: 
     source, target = world.task_data("pos", SOURCE), world.task_data("pos", TARGET)
     write_lines(source.path / "train.jsonl", [{"words": ["va"], "labels": ["VERB"]}])
     assert evaluate(target, source, tmp_path).facts["majority_label"] == "VERB"
+
+
+def test_a_tree_is_a_chain_with_the_relation_that_is_most_often_right_on_the_source(
+    world: TinyWorld, tmp_path: Path
+) -> None:
+    source, target = world.task_data("parsing", SOURCE), world.task_data("parsing", TARGET)
+    tree = {"words": ["pa", "va", "ta", "tb"], "heads": [2, 0, 2, 2], "labels": ["nsubj", "root", "obj", "obj"]}
+    chain = {"words": ["ta", "va"], "heads": [2, 0], "labels": ["obj", "root"]}
+    write_lines(source.path / "train.jsonl", [tree, chain, chain])
+    write_lines(target.path / "test.jsonl", [tree])
+    facts = evaluate(target, source, tmp_path).facts
+    assert facts["majority_label"] == "next obj"
+    assert read_lines(tmp_path / "examples.jsonl")[0]["predicted"] == ["2 obj", "3 obj", "4 obj", "0 root"]
+    assert (facts["values"]["uas"], facts["values"]["las"], facts["majority"]) == (0.25, 0.0, 0.0)
 
 
 def test_nothing_is_trained_and_so_nothing_is_measured(world: TinyWorld, tmp_path: Path) -> None:

@@ -298,3 +298,64 @@ def test_a_pair_keeps_both_of_its_texts(tasks: Tasks) -> None:
     assert out.facts["labels"] == ["contradiction", "neutral"]
     assert (out.facts["splits"]["test"]["empty"], out.facts["splits"]["test"]["mapped"]) == (1, 1)
     assert out.facts["repeated"] == {"validation_in_train": 2, "test_in_train": 2}
+
+
+def trees(*sentences: list[tuple[str, int, str]]) -> str:
+    lines = [
+        "".join(f"{n}\t{form}\t_\t_\t_\t_\t{head}\t{label}\t_\t_\n" for n, (form, head, label) in enumerate(words, 1))
+        for words in sentences
+    ]
+    return "\n".join(lines) + "\n"
+
+
+ENGLISH_TREE = trees([("my", 2, "nmod:poss"), ("cat", 3, "nsubj"), ("sleeps", 0, "root"), (".", 3, "punct")])
+OTHER_TREE = trees([("con", 2, "clf"), ("meo", 3, "nsubj:nn"), ("ngu", 0, "root")])
+
+
+def source_trees(tasks: Tasks) -> Workspace:
+    return tasks.of_files("ud_parsing", "en", dict.fromkeys(ALL, ENGLISH_TREE))
+
+
+def test_trees_keep_their_heads_and_lose_their_subtypes(tasks: Tasks) -> None:
+    done = source_trees(tasks)
+    (row,) = rows(done, "train")
+    assert row == {
+        "words": ["my", "cat", "sleeps", "."],
+        "heads": [2, 3, 0, 3],
+        "labels": ["nmod", "nsubj", "root", "punct"],
+    }
+    assert (done.facts["task_type"], done.facts["metric"]) == ("dependency_parsing", "las")
+    assert done.facts["labels"] == ["nmod", "nsubj", "punct", "root"]
+    assert done.facts["splits"]["test"]["words"] == 4
+    with_subtypes = tasks.of_files("ud_parsing", "en", dict.fromkeys(ALL, ENGLISH_TREE), read={"subtypes": True})
+    assert with_subtypes.facts["labels"] == ["nmod:poss", "nsubj", "punct", "root"]
+
+
+def test_a_relation_the_source_does_not_have_is_an_error_with_a_choice(tasks: Tasks) -> None:
+    source = source_trees(tasks)
+    with pytest.raises(JobError, match=r'mine in "vi" has the label clf \(once\)') as error:
+        tasks.of_files("ud_parsing", "vi", {"test": OTHER_TREE}, source)
+    assert "labels: {clf: clf}" in error.value.problems[0].hint
+    mapped = tasks.of_files("ud_parsing", "vi", {"test": OTHER_TREE}, source, labels={"clf": "nmod"})
+    kept = tasks.of_files("ud_parsing", "vi", {"test": OTHER_TREE}, source, labels={"clf": "clf"})
+    assert [rows(done, "test")[0]["labels"][0] for done in (mapped, kept)] == ["nmod", "clf"]
+    assert kept.facts["labels"] == source.facts["labels"]
+
+
+def test_an_entity_type_can_be_kept_as_well(tasks: Tasks) -> None:
+    source = tasks.of_files("conll", "en", dict.fromkeys(ALL, SENTENCE))
+    dates: dict[Split, str] = {"test": "Ana B-PER\nMay B-DATE\n\n"}
+    done = tasks.of_files("conll", "sw", dates, source, labels={"DATE": "DATE"})
+    assert rows(done, "test")[0]["labels"] == ["B-PER", "B-DATE"]
+
+
+def test_trees_that_are_none_name_their_file_and_line(tasks: Tasks) -> None:
+    broken = ENGLISH_TREE.replace("\t3\tnsubj", "\t9\tnsubj")
+    with pytest.raises(JobError, match=r"en-train\.tsv, line 2: the head of word 2 is 9"):
+        tasks.of_files("ud_parsing", "en", {**dict.fromkeys(ALL, ENGLISH_TREE), "train": broken})
+
+
+def test_the_built_in_world_has_trees(tasks: Tasks) -> None:
+    done = tasks.of(TaskChoice(card="miniature_parsing"), "qaa", max_examples=20)
+    assert {"nsubj", "obj", "root", "punct"} <= set(done.facts["labels"])
+    assert all(len(row["heads"]) == len(row["words"]) and row["heads"].count(0) == 1 for row in rows(done, "train"))

@@ -11,7 +11,7 @@ import torch
 
 from madx_pipeline import adapter_model
 from madx_pipeline.adapter_model import AdapterModel
-from madx_pipeline.tasks import Row, padding, task_type
+from madx_pipeline.tasks import IGNORED, Row, padding, task_type
 from madx_pipeline.tasks.padding import by_length, loss_in_passes, passes
 from tests.model_builders import PIECES, save_tiny_base
 
@@ -56,12 +56,13 @@ def test_one_pass_is_best_where_a_pass_is_dear() -> None:
     assert len(passes(LENGTHS, 10_000)) == 1
 
 
-@pytest.mark.parametrize("kind_name", ["tagging", "classification"])
+@pytest.mark.parametrize("kind_name", ["tagging", "classification", "dependency_parsing"])
 def test_a_batch_in_passes_has_the_loss_and_the_gradients_of_the_whole(
     tmp_path: Path, kind_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(padding, "_PASS_COST", {"cpu": 2})
-    rows = [row(length, seed) for seed, length in enumerate(LENGTHS)]
+    make = parsed_row if kind_name == "dependency_parsing" else row
+    rows = [make(length, seed) for seed, length in enumerate(LENGTHS)]
     kind = task_type(kind_name)
     model = task_model(tmp_path, kind_name)
     batch = kind.collate(rows, model.config.pad_token_id)
@@ -84,6 +85,17 @@ def row(length: int, seed: int) -> Row:
     ids = tuple(chance.randrange(5, len(PIECES)) for _ in range(length))
     positions = tuple(range(0, length, 2))
     return Row(seed, ids, positions, tuple(chance.randrange(3) for _ in positions))
+
+
+def parsed_row(length: int, seed: int) -> Row:
+    """A row of `length` tokens, a word of two pieces after the other between special tokens, with heads and labels."""
+    plain = row(length, seed)
+    starts = (*range(1, length - 1, 2), max(length - 1, 1)) if length > 2 else (0, length)
+    words, chance = len(starts) - 1, random.Random(seed)
+    heads = [chance.choice([place for place in range(words + 1) if place != own]) for own in range(1, words + 1)]
+    heads = [head if chance.random() < 0.8 else IGNORED for head in heads]
+    labels = [chance.randrange(3) if head != IGNORED else IGNORED for head in heads]
+    return Row(seed, plain.input_ids, starts, (*heads, *labels))
 
 
 def task_model(folder: Path, kind_name: str) -> AdapterModel:

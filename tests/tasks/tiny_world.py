@@ -34,10 +34,12 @@ TASKS = {
     "pairs": ("classification", "accuracy", "plain", ["follows", "other"]),
     "choice": ("multiple_choice", "accuracy", "plain", ["choice1", "choice2"]),
     "questions": ("question_answering", "answer_f1", "span", ["start", "end"]),
+    "parsing": ("dependency_parsing", "las", "plain", ["flat", "nsubj", "obj", "obl", "root"]),
 }
 LABEL = {
     "ner": {"p": "B-PER", "s": "I-PER", "l": "B-LOC", "v": "O", "t": "O"},
     "pos": {"p": "PROPN", "s": "PROPN", "l": "PROPN", "v": "VERB", "t": "NOUN"},
+    "parsing": {"p": "nsubj", "s": "flat", "l": "obl", "v": "root", "t": "obj"},
 }
 QUICK: Mapping[str, Any] = {
     "num_train_epochs": 4,
@@ -71,10 +73,23 @@ def example(task: str, chance: random.Random, length: int) -> dict[str, Any]:
         return _of_several_texts(task, chance, length)
     words: list[str] = []
     while len(words) < length:
-        words.append(word(chance, "plvt"))
+        words.append(word(chance, "plt" if task == "parsing" else "plvt"))
         words += [word(chance, "s")] if words[-1][0] == "p" else []
+    if task == "parsing":
+        return _tree(chance, words[:length])
     labels = [LABEL[task][spelled[0]] for spelled in words[:length]]
     return {"words": words[:length], "labels": labels}
+
+
+def _tree(chance: random.Random, words: list[str]) -> dict[str, Any]:
+    """A sentence with one verb, on which all words depend but surnames, which depend on the word before."""
+    verb = chance.choice(
+        [place for place in range(len(words) + 1) if not words[place : place + 1] or words[place][0] != "s"]
+    )
+    words = [*words[:verb], word(chance, "v"), *words[verb:]]
+    heads = [place if spelled[0] == "s" else verb + 1 for place, spelled in enumerate(words)]
+    heads[verb] = 0
+    return {"words": words, "heads": heads, "labels": [LABEL["parsing"][spelled[0]] for spelled in words]}
 
 
 def _of_several_texts(task: str, chance: random.Random, length: int) -> dict[str, Any]:

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from madx_pipeline.report.pages.arcs import ARC_MISTAKES, wrong_arcs
 from madx_pipeline.report.pages.reading import TestSet
-from madx_pipeline.report.pages.spans import MISTAKES, Integers, bare_label, mistakes
+from madx_pipeline.report.pages.spans import MISTAKES, Booleans, Integers, mistakes
 
 SHOWN_ERRORS = 10
 """Confusions that are listed."""
 SHOWN_LABELS = 24
 """Labels that a matrix has at most: the most frequent ones; a wider one nobody reads."""
+_OTHER_HEAD = ", another head"
+"""What stands beside a relation that is right."""
 _WORDS = 4
 """Words that stand beside a confusion."""
 _LONGEST = 60
@@ -71,12 +74,14 @@ class Analysis:
     """What one method gets right and wrong on one test set.
 
     Attributes:
-        labels: By label, or by entity type where labels are spans.
-        matrix: By word (or text); without the B- and I- of spans.
+        unit: What the rows of `labels` are: `label`, `entity type` or `relation`.
+        labels: By label, or by entity type where labels are spans; of a relation the right head counts as well.
+        matrix: By word (or text); without the B- and I- of spans, and without heads.
         errors: The most frequent confusions.
-        mistakes: In which way spans are wrong: name, what it means, count; empty where labels are no spans.
+        mistakes: In which way spans or trees are wrong: name, what it means, count; empty for labels.
     """
 
+    unit: str
     labels: list[LabelRow]
     matrix: Matrix
     errors: list[Confused]
@@ -90,40 +95,56 @@ def by_method(test: TestSet, methods: Sequence[str]) -> dict[str, Analysis]:
 
 def analyse(test: TestSet, method: str) -> Analysis:
     """Counts what `method` predicted against the truth."""
-    labels, counts = _counts(test, method)
-    errors = _errors(test, method, labels, counts)
+    words = _Words.of(test, method)
+    matrix, errors = _matrix(words.labels, words.counts()), _errors(test, words)
     if not test.spans:
-        return Analysis(_by_label(labels, counts), _matrix(labels, counts), errors, [])
+        unit, ways = ("relation", wrong_arcs(test, method)) if test.trees else ("label", {})
+        found = [(name, ARC_MISTAKES[name], count) for name, count in ways.items()]
+        return Analysis(unit, _by_label(words), matrix, errors, found)
     gold, predicted = test.gold_spans, test.predicted_spans[method]
-    found = predicted.counts(predicted.same_borders(gold)[1])
-    rows = _rows(found, gold.counts(), predicted.counts())
+    rows = _rows(predicted.counts(predicted.same_borders(gold)[1]), gold.counts(), predicted.counts())
     wrong = mistakes(gold, predicted)
-    return Analysis(
-        rows, _matrix(labels, counts), errors, [(name, what, wrong[name]) for name, what in MISTAKES.items()]
+    return Analysis("entity type", rows, matrix, errors, [(name, what, wrong[name]) for name, what in MISTAKES.items()])
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Every word (or text) with its labels as pages count them.
+
+    Attributes:
+        labels: Names.
+        gold: True labels as indices into `labels`; shape (words,).
+        predicted: Predicted ones, likewise.
+        wrong: Which words are wrong: those with the wrong label, or in a tree the wrong head; shape (words,).
+    """
+
+    labels: list[str]
+    gold: Integers
+    predicted: Integers
+    wrong: Booleans
+
+    @classmethod
+    def of(cls, test: TestSet, method: str) -> _Words:
+        labels = list(dict.fromkeys(test.shown))
+        which = np.array([labels.index(label) for label in test.shown], dtype=np.int64)
+        gold, predicted = which[test.gold], which[test.predicted[method]]
+        return cls(labels, gold, predicted, test.gold != test.predicted[method] if test.trees else gold != predicted)
+
+    def counts(self, of: Booleans | None = None) -> Integers:
+        """How often each label is true (rows) and predicted (columns), of all words or some; shape (labels, labels)."""
+        size = len(self.labels)
+        pairs = self.gold * size + self.predicted
+        return np.bincount(pairs if of is None else pairs[of], minlength=size * size).reshape(size, size)
+
+
+def _by_label(words: _Words) -> list[LabelRow]:
+    counts, right = words.counts(), words.counts(~words.wrong)
+    return _rows(
+        *(
+            dict(zip(words.labels, values.tolist(), strict=True))
+            for values in (right.diagonal(), counts.sum(axis=1), counts.sum(axis=0))
+        )
     )
-
-
-def _shown_labels(test: TestSet) -> tuple[list[str], Integers]:
-    """Labels as pages show them (an entity type without B- and I-), and for each of `test.names` which it is."""
-    shown = [bare_label(name) if test.spans else name for name in test.names]
-    labels = list(dict.fromkeys(shown))
-    return labels, np.array([labels.index(label) for label in shown], dtype=np.int64)
-
-
-def _counts(test: TestSet, method: str) -> tuple[list[str], Integers]:
-    """Labels, and how often each is true (rows) and predicted (columns); shape (labels, labels)."""
-    labels, which = _shown_labels(test)
-    size = len(labels)
-    pairs = which[test.gold] * size + which[test.predicted[method]]
-    return labels, np.bincount(pairs, minlength=size * size).reshape(size, size)
-
-
-def _by_label(labels: Sequence[str], counts: Integers) -> list[LabelRow]:
-    right, gold, predicted = (
-        dict(zip(labels, values.tolist(), strict=True))
-        for values in (counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0))
-    )
-    return _rows(right, gold, predicted)
 
 
 def _rows(right: Mapping[str, int], gold: Mapping[str, int], predicted: Mapping[str, int]) -> list[LabelRow]:
@@ -146,18 +167,17 @@ def _matrix(labels: Sequence[str], counts: Integers) -> Matrix:
     return Matrix([labels[index] for index in shown], table, len(order) - len(shown))
 
 
-def _errors(test: TestSet, method: str, labels: Sequence[str], counts: Integers) -> list[Confused]:
-    wrong = counts - np.diag(counts.diagonal())
+def _errors(test: TestSet, words: _Words) -> list[Confused]:
+    wrong, labels = words.counts(words.wrong), words.labels
     total = int(wrong.sum())
     pairs = sorted(np.argwhere(wrong).tolist(), key=lambda pair: (-wrong[pair[0], pair[1]], [labels[i] for i in pair]))
-    _, which = _shown_labels(test)
-    gold, predicted = which[test.gold], which[test.predicted[method]]
     found = []
     for truth, answer in pairs[:SHOWN_ERRORS]:
-        places = np.flatnonzero((gold == truth) & (predicted == answer)).tolist()
-        words = Counter(test.all_words[place] for place in places)
+        places = np.flatnonzero(words.wrong & (words.gold == truth) & (words.predicted == answer)).tolist()
+        those = Counter(test.all_words[place] for place in places)
         count = int(wrong[truth, answer])
-        found.append(Confused(labels[truth], labels[answer], count, count / total, _frequent(words)))
+        predicted = f"{labels[answer]}{_OTHER_HEAD if truth == answer else ''}"
+        found.append(Confused(labels[truth], predicted, count, count / total, _frequent(those)))
     return found
 
 

@@ -114,11 +114,14 @@ def _shown(test: TestSet, methods: Sequence[str], index: int) -> Shown:
         method: int(np.count_nonzero(test.predicted[method][start:end] != test.gold[start:end])) for method in methods
     }
     words = test.words(index)
-    if not test.tagging:
+    if not test.in_words:
         return _shown_text(test, index, words[0], errors)
     first, last = _part(test, methods, start, end)
     words = words[first - start : last - start]
-    marked = _span_rows(test, methods, (first, last), words) if test.spans else _word_rows(test, methods, first, words)
+    if test.spans:
+        marked = _span_rows(test, methods, (first, last), words)
+    else:
+        marked = _word_rows(test, methods, (index, first), words)
     rows = [Row(name, errors.get(name, 0), segments) for name, segments in marked.items()]
     return Shown(index + 1, "", rows, last - first < end - start)
 
@@ -141,11 +144,21 @@ def _part(test: TestSet, methods: Sequence[str], start: int, end: int) -> tuple[
     return first, first + _WORDS_AT_MOST
 
 
-def _word_rows(test: TestSet, methods: Sequence[str], first: int, words: list[str]) -> dict[str, list[Segment]]:
-    """One label a word: only the words that anyone gets wrong carry theirs, or nothing would stand out."""
+def _word_rows(
+    test: TestSet, methods: Sequence[str], where: tuple[int, int], words: list[str]
+) -> dict[str, list[Segment]]:
+    """One label a word: only the words that anyone gets wrong carry theirs, or nothing would stand out.
+
+    Args:
+        test: The test set.
+        methods: Methods to show.
+        where: The example, and the first of its words that is shown.
+        words: The words that are shown.
+    """
+    index, first = where
     part = slice(first, first + len(words))
-    truth = [test.names[label] for label in test.gold[part]]
-    answers = {method: [test.names[label] for label in test.predicted[method][part]] for method in methods}
+    truth = test.tags(index, test.gold[part])
+    answers = {method: test.tags(index, test.predicted[method][part]) for method in methods}
     odd = {i for i, label in enumerate(truth) if any(answer[i] != label for answer in answers.values())}
 
     def row(labels: list[str], state: State | None) -> list[Segment]:

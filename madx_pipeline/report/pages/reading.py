@@ -17,15 +17,21 @@ from pathlib import Path
 
 import numpy as np
 
+from madx_pipeline.data.sources import IN_WORDS
 from madx_pipeline.report.answers import Answers, read_answers
 from madx_pipeline.report.pages.lookup import Lookup
-from madx_pipeline.report.pages.spans import Integers, Spans, spans_of
+from madx_pipeline.report.pages.spans import Integers, Spans, bare_label, spans_of
+from madx_pipeline.report.provenance import TaskFacts
 from madx_pipeline.report.results import Score
+from madx_pipeline.tasks.metrics.attachment import head_of, relation_of, universal
 
 _LOG = logging.getLogger(__name__)
 
-_SHOWN = ("tagging", "classification")
+_SHOWN = (*IN_WORDS, "classification")
 """Types of tasks whose examples a page can show: those with labels for words or for a text."""
+
+_LONGEST_HEAD = 24
+"""Characters of a head that stand in a tag."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,8 @@ class TestSet:
     Attributes:
         seed: The seed.
         spans: Whether labels are IOB2.
-        tagging: Whether each word has a label; otherwise each text has one.
+        trees: Whether labels are heads and relations (`2 nsubj`), here without subtypes, as they are scored.
+        in_words: Whether each word has a label; otherwise each text has one.
         names: Labels.
         starts: Where examples begin, and the end; shape (examples + 1,).
         gold: True labels as indices into `names`; shape (labels,).
@@ -49,7 +56,8 @@ class TestSet:
 
     seed: int
     spans: bool
-    tagging: bool
+    trees: bool
+    in_words: bool
     names: tuple[str, ...]
     starts: Integers
     gold: Integers
@@ -59,7 +67,22 @@ class TestSet:
     def words(self, example: int) -> list[str]:
         """The words of a sentence; of a text, the text alone."""
         row = json.loads(self.lines[example])
-        return list(row["words"]) if self.tagging else [str(row["text"])]
+        return list(row["words"]) if self.in_words else [str(row["text"])]
+
+    def tags(self, example: int, labels: Integers) -> list[str]:
+        """What is written beside the words of an example that have these labels: names, and heads as words."""
+        names = [self.names[label] for label in labels]
+        if not self.trees:
+            return names
+        words = self.words(example)
+        return [_in_words(name, words) for name in names]
+
+    @cached_property
+    def shown(self) -> list[str]:
+        """What pages count each of `names` under: an entity type, a relation, or the label itself."""
+        if self.spans:
+            return [bare_label(name) for name in self.names]
+        return [relation_of(name) for name in self.names] if self.trees else list(self.names)
 
     @cached_property
     def all_words(self) -> list[str]:
@@ -94,7 +117,7 @@ def read_test_set(lookup: Lookup, home: Path, task: str, language: str) -> TestS
     try:
         answers = _answers(home, [score for score in scores if score.seed == seed])
         lines = (home / folder / "test.jsonl").read_bytes().splitlines()
-        found = _joined(answers, lines, seed, tagging=facts.task_type == "tagging")
+        found = _joined(answers, lines, seed, facts)
         if len(found.all_words) != len(found.gold):
             raise ValueError("words and labels are not the same number")
     except FileNotFoundError:
@@ -117,10 +140,13 @@ def _answers(home: Path, scores: Sequence[Score]) -> dict[str, Answers]:
     return {score.method: by_folder[score.folder] for score in scores}
 
 
-def _joined(answers: dict[str, Answers], lines: list[bytes], seed: int, *, tagging: bool) -> TestSet:
+def _joined(answers: dict[str, Answers], lines: list[bytes], seed: int, facts: TaskFacts) -> TestSet:
     """The answers of all methods with the same numbers for the same labels."""
-    names = tuple(sorted({name for answer in answers.values() for name in answer.names}))
-    ids = {name: number for number, name in enumerate(names)}
+    trees, in_words = facts.task_type == "dependency_parsing", facts.task_type in IN_WORDS
+    called = {name: universal(name) if trees else name for answer in answers.values() for name in answer.names}
+    names = tuple(sorted(set(called.values())))
+    numbers = {name: number for number, name in enumerate(names)}
+    ids = {name: numbers[known] for name, known in called.items()}
     first = next(iter(answers.values()))
     predicted = {}
     for method, answer in answers.items():
@@ -128,6 +154,16 @@ def _joined(answers: dict[str, Answers], lines: list[bytes], seed: int, *, taggi
             raise ValueError(f"the predictions of {method} do not fit the test set")
         predicted[method] = np.array([ids[name] for name in answer.names], dtype=np.int64)[answer.predicted]
     gold = np.array([ids[name] for name in first.names], dtype=np.int64)[first.gold]
-    spans = tagging and any(name.startswith("B-") for name in names)
+    spans = in_words and any(name.startswith("B-") for name in names)
     starts = np.concatenate([[0], np.cumsum(first.lengths)]).astype(np.int64)
-    return TestSet(seed, spans, tagging, names, starts, gold, predicted, lines)
+    return TestSet(seed, spans, trees, in_words, names, starts, gold, predicted, lines)
+
+
+def _in_words(arc: str, words: Sequence[str]) -> str:
+    """`nsubj → saw` for `2 nsubj`; a word that is there twice has its number beside it."""
+    relation, head = relation_of(arc), int(head_of(arc))
+    if not head:
+        return relation
+    word = words[head - 1]
+    shown = word if len(word) <= _LONGEST_HEAD else f"{word[:_LONGEST_HEAD]}…"
+    return f"{relation} → {shown}" if words.count(word) == 1 else f"{relation} → {shown} ({head})"

@@ -24,7 +24,7 @@ NAMES = {
     "ht": "Haitian Creole",
 }
 
-_METRICS = {"ner": "span_f1", "pos": "accuracy", "topics": "accuracy"}
+_METRICS = {"ner": "span_f1", "pos": "accuracy", "topics": "accuracy", "parsing": "las"}
 
 
 @dataclass
@@ -226,7 +226,7 @@ class World:
             }
             for language in self.languages
         }
-        kind = "classification" if task.startswith("topics") else "tagging"
+        kind = {"topics": "classification", "parsing": "dependency_parsing"}.get(kind_of(task), "tagging")
         return {"task_type": kind, "metric": _metric(task), "labels": LABELS[kind_of(task)], "data": data}
 
 

@@ -12,6 +12,7 @@ LABELS = {
     "ner": ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG"],
     "pos": ["NOUN", "VERB", "ADP", "PROPN", "PUNCT"],
     "topics": ["health", "sports", "travel"],
+    "parsing": ["nsubj", "obj", "obl", "punct", "case"],
 }
 """Kind of task to its labels; a task is of the kind that its name begins with."""
 
@@ -45,8 +46,13 @@ class MadeUpStore:
         for number in range(self._examples):
             words = [*([] if number else self._first_line), *_WORDS.get(language, _USUAL).split()]
             labels = self._labels(task, len(words))
-            text = {"text": " ".join(words), "label": labels[0]}
-            rows.append(text if kind_of(task) == "topics" else {"words": words, "labels": labels})
+            row: dict[str, Any] = {"words": words, "labels": labels}
+            if kind_of(task) == "topics":
+                row = {"text": " ".join(words), "label": labels[0]}
+            elif kind_of(task) == "parsing":
+                arcs = [label.split() for label in labels]
+                row |= {"heads": [int(head) for head, _ in arcs], "labels": [relation for _, relation in arcs]}
+            rows.append(row)
         self._write(folder, "test.jsonl", rows)
 
     def predictions(self, folder: str, test_set: str, task: str, score: float) -> None:
@@ -57,6 +63,8 @@ class MadeUpStore:
         for line in (self._home / test_set / "test.jsonl").read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             gold = row.get("labels", [row.get("label")])
+            if "heads" in row:
+                gold = [f"{head} {relation}" for head, relation in zip(row["heads"], gold, strict=True)]
             whole = self._random.random() < score
             answer = [
                 truth if (whole if kind_of(task) == "ner" else self._random.random() < score) else other
@@ -68,6 +76,9 @@ class MadeUpStore:
 
     def _labels(self, task: str, count: int) -> list[str]:
         kind = kind_of(task)
+        if kind == "parsing":
+            relations = [self._random.choice(LABELS[kind]) for _ in range(count - 1)]
+            return ["0 root", *(f"{self._random.randint(1, place)} {name}" for place, name in enumerate(relations, 1))]
         if kind != "ner":
             return [self._random.choice(LABELS[kind]) for _ in range(count)]
         found: list[str] = []

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from madx_pipeline.report.pages import write_pages
 from tests.report.pages.browser import Browser, browser, why_no_browser
+from tests.report.pages.made_up import World
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser() or "it is here")]
 
@@ -68,6 +70,20 @@ def test_pages_fit_their_window_and_complain_of_nothing(
         assert tab.ask(_TOO_WIDE) == [], page
         broken = "return [...document.images].filter((image) => !image.complete || !image.naturalWidth).length"
         assert tab.ask(broken) == 0, page
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pages_with_trees_fit_their_window_too(tab: Browser, tmp_path: Path, width: int) -> None:
+    world = World(tmp_path / "home", languages=("en", "ar"), tasks=("parsing",), seeds=(1,), examples=12)
+    write_pages(world.results(), world.home, tmp_path / "report", 1)
+    page = tmp_path / "report/languages/ar.html"
+    tab.open(page, width)
+
+    assert tab.console() == []
+    assert tab.ask("return document.documentElement.scrollWidth") <= width
+    assert tab.ask(_TOO_WIDE) == []
+    assert tab.ask(_CONTRAST) == []
+    assert "→" in tab.ask("return document.querySelector('.example').innerText")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

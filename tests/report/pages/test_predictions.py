@@ -33,7 +33,8 @@ def _test_set(
     return TestSet(
         seed=1,
         spans=any(name.startswith("B-") for name in names),
-        tagging=True,
+        trees=False,
+        in_words=True,
         names=names,
         starts=np.cumsum([0, *(len(labels) for labels in gold)]),
         gold=flat(gold),
