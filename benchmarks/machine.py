@@ -27,7 +27,7 @@ def described() -> str:
     """The machine in words, for the line under a table."""
     if has_gpu():
         return f"{torch.cuda.get_device_name()}, bfloat16"
-    return f"{platform.machine()}, {torch.get_num_threads()} threads, {platform.system()}, float32"
+    return f"{platform.machine()}, {os.cpu_count()} cores of which one is used, {platform.system()}, float32"
 
 
 def share_of_peak(operations: float, seconds: float) -> float:

@@ -1,213 +1,112 @@
-"""Task training and evaluation against the loop that users run: rows padded to a fixed length, in fixed batches.
+"""What a step of task-adapter training costs: every row padded to a fixed length, and ours.
 
-`python -m benchmarks.tasks [--size small|base] [--steps N] [--rows N]` makes a random model (`base`: XLM-R base but for
-the vocabulary) and random rows as long as sentences are, measures both ways in turn, and prints seconds and ratios.
+    python -m benchmarks.tasks tagging           32 sentences of about 25 tokens, a label for every second
+    python -m benchmarks.tasks classification    32 texts of the same lengths, a label each
+    ... --size small                             a quick look; the default is the shape of XLM-R base
 
-- A training step: the library's forward and backward pass and torch's AdamW over the batch padded to `max_length`,
-  against `loss_in_passes` and the fused AdamW on the same rows.
-- Evaluation: a process for each language, which loads the base model, puts a language adapter and in turn the task
-  adapter of each seed into it and predicts batches padded to `max_length`, against one process that lends the base
-  model to all languages and seeds. Both start Python anew, and pay for their imports.
-
-It compares seconds of one run on one machine with one another, and nothing else.
+The usual way is that of the libraries' examples, written here from their own calls: `AdapterTrainer` with its
+defaults, `padding="max_length"`, 128 tokens. Ours is `madx_pipeline.training.train` with the loss that task stages
+use. Both train a new task adapter with its prediction head on the same frozen language adapter, on the same rows.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.optim import AdamW
+from adapters import AutoAdapterModel, SeqBnConfig, SeqBnInvConfig
+from adapters.composition import Stack
 
+from benchmarks import steps
+from benchmarks.masked_lm import SHAPE as LANGUAGE_SHAPE
+from benchmarks.masked_lm import params
+from benchmarks.random_model import FIRST_WORD, PAD, Size, lengths_of_sentences
+from benchmarks.steps import Case
+from benchmarks.watch import STEPS, StepWatch, Train, watched_workspace
+from benchmarks.with_library import training_of
 from madx_pipeline import adapter_model
-from madx_pipeline.adapter_model import AdapterModel, AdapterShape, lend
-from madx_pipeline.tasks import IGNORED, Encoded, Row, task_type
-from madx_pipeline.tasks.batches import predict
+from madx_pipeline.adapter_model import AdapterShape, seeded
+from madx_pipeline.tasks import Row, task_type
 from madx_pipeline.tasks.padding import loss_in_passes
+from madx_pipeline.training import FixedExamples, Training, train
 
-MAX_LENGTH, TRAIN_BATCH, EVAL_BATCH = 128, 32, 64
-LANGUAGES, SEEDS = 8, 3
-VOCABULARY, LABELS, PAD = 8000, [f"label{number}" for number in range(7)], 1
-SIZES = {"small": (128, 4, 4, 512), "base": (768, 12, 12, 3072)}
-"""Hidden size, layers, attention heads, intermediate size."""
-FACTS = {"name": "random", "model_type": "xlm-roberta", "hidden_size": None, "revision": None}
-
-
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--size", choices=SIZES, default="small")
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--rows", type=int, default=200, help="rows of a test set; 0 for training alone")
-    parser.add_argument("--out", type=Path, help="file for the result as JSON")
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--evaluate", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    torch.set_num_threads(1)
-    if asked.evaluate:
-        _evaluate(asked.evaluate, asked.folder, asked.rows)
-        return
-    with tempfile.TemporaryDirectory(prefix="madx-tasks-") as folder:
-        make_world(Path(folder), asked.size)
-        found = {"training step": training(Path(folder), asked.steps)}
-        if asked.rows:
-            found["evaluation"] = evaluation(folder, asked.rows)
-    if asked.out:
-        asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    for what, numbers in found.items():
-        print(what, *(f"{label} {value:g}" for label, value in numbers.items()), sep="  ")
+MAX_LENGTH, ROWS = 128, 32
+LABELS = [f"label{number}" for number in range(7)]
+LANGUAGE, TASK = "language_xx", "task_xx"
+LENGTHS = lengths_of_sentences(ROWS, 25, MAX_LENGTH)
 
 
-def make_world(folder: Path, size: str) -> None:
-    """A random base model, a language adapter for each language, a task adapter for each seed."""
-    from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
-
-    hidden, layers, heads, intermediate = SIZES[size]
-    config = XLMRobertaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        intermediate_size=intermediate,
-        max_position_embeddings=514,
-        type_vocab_size=1,
-    )
-    XLMRobertaForMaskedLM(config).save_pretrained(folder / "model")
-    language = AdapterShape("seq_bn", 2, inv_adapter="nice", inv_adapter_reduction_factor=2)
-    model = adapter_model.load_model(folder / "model", "random")
-    for number in range(LANGUAGES):
-        name = adapter_model.language_adapter_name(str(number))
-        adapter_model.add_adapter(model, name, language, number)
-        adapter_model.save_adapter(model, name, folder / name, with_head=False)
-    for seed in range(SEEDS):
-        adapter_model.add_adapter(model, f"task_{seed}", AdapterShape("seq_bn", 16), seed)
-        task_type("tagging").add_head(model, f"task_{seed}", LABELS)
-        adapter_model.save_adapter(model, f"task_{seed}", folder / f"task_{seed}", with_head=True)
-
-
-def rows_of(number: int, seed: int) -> tuple[Row, ...]:
-    """Rows of random tokens: 25 on average, now and then 100, as sentences of treebanks and NER corpora have them."""
-    chance = np.random.default_rng(seed)
-    lengths = np.clip(chance.lognormal(np.log(21), 0.6, number).astype(int), 4, MAX_LENGTH)
+def rows_of(kind: str, words: int) -> list[Row]:
+    """Rows of random tokens with random labels."""
+    chance = np.random.default_rng(0)
     found = []
-    for index, length in enumerate(lengths):
-        positions = tuple(range(1, int(length) - 1, 2))
+    for index, length in enumerate(LENGTHS):
+        positions = tuple(range(1, length - 1, 2)) if kind == "tagging" else (0,)
         targets = tuple(int(label) for label in chance.integers(len(LABELS), size=len(positions)))
-        found.append(Row(index, tuple(chance.integers(5, VOCABULARY, length).tolist()), positions, targets))
-    return tuple(found)
+        ids = tuple(int(token) for token in chance.integers(FIRST_WORD, words, length))
+        found.append(Row(index, ids, positions, targets))
+    return found
 
 
-def padded(rows: Sequence[Row]) -> dict[str, torch.Tensor]:
-    """A batch in which every row has `MAX_LENGTH` tokens, as `padding="max_length"` makes it."""
-    filler = Row(-1, (PAD,) * MAX_LENGTH, (0,), (IGNORED,))
-    batch = task_type("tagging").collate([*rows, filler], PAD)
-    batch["attention_mask"][-1] = 0
-    return {name: tensor[:-1] for name, tensor in batch.items()}
-
-
-def training(folder: Path, steps: int) -> dict[str, float]:
-    """Seconds of a training step, both ways in turn."""
-    rows = rows_of(TRAIN_BATCH * (steps + 1), 0)
-    batches = [rows[start : start + TRAIN_BATCH] for start in range(0, len(rows), TRAIN_BATCH)]
-    usual, ours = (trainable(folder) for _ in range(2))
-    collate = task_type("tagging").collate
-    ways: list[tuple[AdapterModel, AdamW, Callable[[Sequence[Row]], torch.Tensor]]] = [
-        (usual, AdamW(_trained(usual)), lambda chosen: usual(**padded(chosen)).loss),
-        (ours, AdamW(_trained(ours), fused=True), lambda chosen: loss_in_passes(ours, collate(chosen, PAD))),
-    ]
-    seconds: list[list[float]] = [[], []]
-    for chosen in batches:
-        for taken, (_, optimizer, loss) in zip(seconds, ways, strict=True):
-            started = time.perf_counter()
-            torch.autograd.backward(loss(chosen))
-            optimizer.step()
-            optimizer.zero_grad()
-            taken.append(time.perf_counter() - started)
-    return _compared(*(float(np.median(taken[1:])) for taken in seconds))
-
-
-def trainable(folder: Path) -> AdapterModel:
-    """A task adapter that trains on a frozen language adapter, dropout and all."""
-    model = adapter_model.load_model(folder / "model", "random")
-    stack = ["language_0", "task_0"]
-    adapter_model.load_language_adapter(model, folder / stack[0], stack[0], facts(model))
-    adapter_model.load_task_adapter(model, folder / stack[1], stack[1], facts(model))
-    adapter_model.train_only(model, stack[1], stack, head=stack[1])
-    return model
-
-
-def evaluation(folder: str, rows: int) -> dict[str, float]:
-    """Seconds for all languages and seeds, in a process each and in one."""
-    command = [sys.executable, "-m", "benchmarks.tasks", "--folder", folder, "--rows", str(rows), "--evaluate"]
-    taken = []
-    for whats in ([str(language) for language in range(LANGUAGES)], ["all"]):
-        started = time.perf_counter()
-        for what in whats:
-            subprocess.run([*command, what], check=True)
-        taken.append(time.perf_counter() - started)
-    return _compared(*taken)
-
-
-def _evaluate(what: str, folder: Path, rows: int) -> None:
-    """One process of an evaluation: one language the usual way, or all of them ours."""
-    if what != "all":
-        _evaluate_usually(folder, int(what), rows)
-        return
-    for language in range(LANGUAGES):
-        encoded = Encoded(rows_of(rows, language), rows, {})
-        for seed in range(SEEDS):
-            model = lend.lend_model(folder / "model", "random")
-            stack = [f"language_{language}", f"task_{seed}"]
-            adapter_model.load_language_adapter(model, folder / stack[0], stack[0], facts(model))
-            adapter_model.load_task_adapter(model, folder / stack[1], stack[1], facts(model))
-            adapter_model.set_stack(model, stack)
-            predict(model, task_type("tagging"), encoded)
-
-
-def _evaluate_usually(folder: Path, language: int, rows: int) -> None:
+def usual(kind: str, folder: Path, size: Size) -> Train:
     """The library alone."""
-    from adapters import AutoAdapterModel
-    from adapters.composition import Stack
-
-    model = AutoAdapterModel.from_pretrained(str(folder / "model")).eval()
-    for head in list(model.heads):
-        model.delete_head(head)
-    stack = model.load_adapter(str(folder / f"language_{language}"), with_head=False, use_safetensors=True)
-    test_set = rows_of(rows, language)
-    for seed in range(SEEDS):
-        task = model.load_adapter(str(folder / f"task_{seed}"), use_safetensors=True)
-        model.set_active_adapters(Stack(stack, task))
-        _predict_padded(model, test_set)
-
-
-def _predict_padded(model: AdapterModel, rows: Sequence[Row]) -> None:
-    with torch.inference_mode():
-        for start in range(0, len(rows), EVAL_BATCH):
-            batch = padded(rows[start : start + EVAL_BATCH])
-            model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits.argmax(-1)
+    model = AutoAdapterModel.from_pretrained(folder)
+    model.delete_head("default")
+    with seeded(0):
+        model.add_adapter(LANGUAGE, config=SeqBnInvConfig(reduction_factor=2))
+        model.add_adapter(TASK, config=SeqBnConfig(reduction_factor=16))
+        add_head = model.add_tagging_head if kind == "tagging" else model.add_classification_head
+        add_head(TASK, num_labels=len(LABELS))
+    stack = Stack(LANGUAGE, TASK)
+    model.train_adapter(TASK)
+    model.set_active_adapters(stack)
+    batch = task_type(kind).collate(_and_filler(rows_of(kind, size.words)), PAD)
+    padded = [{name: values[row].tolist() for name, values in batch.items()} for row in range(ROWS)]
+    return training_of(model, stack, padded, _as_tensors, ROWS)
 
 
-def facts(model: AdapterModel) -> dict[str, Any]:
-    """What adapters are checked against."""
-    return {**FACTS, "hidden_size": model.config.hidden_size, "layers": model.config.num_hidden_layers}
+def _and_filler(rows: list[Row]) -> list[Row]:
+    """The rows and one as long as rows may be, so that a batch of them is padded to that."""
+    return [*rows, Row(-1, (PAD,) * MAX_LENGTH, (0,), (0,))]
 
 
-def _trained(model: AdapterModel) -> list[torch.nn.Parameter]:
-    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+def _as_tensors(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    return {name: torch.tensor([example[name] for example in examples]) for name in examples[0]}
 
 
-def _compared(usual: float, ours: float) -> dict[str, float]:
-    return {"seconds as usual": round(usual, 4), "our seconds": round(ours, 4), "times ours": round(usual / ours, 2)}
+def ours(kind: str, folder: Path, size: Size) -> Train:
+    """As the stage `train_task_adapter` trains."""
+    model = adapter_model.load_model(folder, "random")
+    stack = (LANGUAGE, TASK)
+    adapter_model.add_adapter(model, LANGUAGE, LANGUAGE_SHAPE, seed=0)
+    adapter_model.add_adapter(model, TASK, AdapterShape("seq_bn", 16), seed=0)
+    task_type(kind).add_head(model, TASK, LABELS)
+    adapter_model.train_only(model, TASK, stack, head=TASK)
+    collate = partial(task_type(kind).collate, pad_id=PAD)
+    examples = FixedExamples(rows_of(kind, size.words))
 
+    def run(watch: StepWatch) -> None:
+        training = Training(
+            examples, watch.collating(collate), lambda _: {"loss": 0.0}, "loss", False, STEPS, STEPS, loss_in_passes
+        )
+        with tempfile.TemporaryDirectory() as name:
+            train(model, training, params(ROWS, ROWS), 0, watched_workspace(Path(name), watch))
+
+    return run
+
+
+def case_of(kind: str) -> Case:
+    """Both ways to train a task of this type."""
+    ways = {"every row padded to 128": partial(usual, kind), "ours": partial(ours, kind)}
+    return Case(ways, sum(LENGTHS), batches=dict.fromkeys(ways, 1))
+
+
+CASES = {kind: case_of(kind) for kind in ("tagging", "classification")}
 
 if __name__ == "__main__":
-    main()
+    steps.command("benchmarks.tasks", __doc__, CASES)

@@ -1,7 +1,8 @@
 """What one step of a training costs, whichever Trainer makes it: seconds, memory, floating point operations.
 
-A step lasts from the end of the step before it to its own end, so that reading and collating its batch count too.
-The first step of a training is never measured: it meets cold caches and memory that nobody has asked for yet.
+A step lasts from the end of the step before it to its own end, so that reading and collating a batch count too. The
+second step of a training is measured, and the training is left after it: the first meets cold caches and memory
+that nobody has asked for yet, and in the last there is nothing more to read.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,60 +21,99 @@ from transformers import TrainerCallback
 
 from madx_pipeline.stage import Workspace
 
-Train = Callable[["StepWatch", int], float]
-"""Trains so many steps, tells the watch when each ends, and gives the loss of the last."""
+Train = Callable[["StepWatch"], None]
+"""Trains three steps or more, telling the watch when each ends and with which loss."""
+
+MEASURED = 2
+STEPS = MEASURED + 1
+
+
+class MeasuredError(Exception):
+    """Not an error: the step that is measured has ended, and the training is left."""
 
 
 @dataclass
 class StepWatch:
-    """Notes when steps end, and the memory between the end of the first and of the second.
+    """Notes when steps end, their losses, the operations of the first and the memory of the second.
 
     Attributes:
-        measures_memory: Whether memory is looked at, which costs a little time.
+        counts: Whether operations and memory are looked at, which costs time.
         ends: When each step ended, in seconds of a clock.
-        cpu: Seconds of computing that all threads of this process had done by then.
+        losses: Loss of each step, as whoever trains reports it.
+        operations: Floating point operations of the first step; a multiplication and an addition are two.
         peak: Bytes that the second step needed above those in use before it.
+        batches: How often a batch was collated so far, at the end of each step.
     """
 
-    measures_memory: bool = False
+    counts: bool = False
+    ends: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    operations: int = 0
+    peak: int = 0
+    collated: int = 0
+    _counter: Any = field(default=None, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        self.ends: list[float] = []
-        self.cpu: list[float] = []
-        self.peak = 0
-        self._before = 0
+    def __call__(self, train: Train) -> StepWatch:
+        """Watches a training up to the end of the step that is measured."""
+        self._counter = FlopCounterMode(display=False, custom_mapping=ATTENTION)
+        if self.counts:
+            self._counter.__enter__()
+        with suppress(MeasuredError):
+            train(self)
+        if len(self.ends) != MEASURED:
+            raise RuntimeError(f"a training was left after {len(self.ends)} steps and not after {MEASURED}")
+        return self
 
-    def step_ended(self) -> None:
-        """To be called at the end of every step, after the optimizer."""
+    def collating(self, collate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The same, counted."""
+
+        def counted(examples: Any) -> Any:
+            self.collated += 1
+            return collate(examples)
+
+        return counted
+
+    def step_ended(self, loss: float) -> None:
+        """To be called at the end of every step, after the optimizer.
+
+        Raises:
+            MeasuredError: After the step that is measured.
+        """
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self.ends.append(time.perf_counter())
-        self.cpu.append(time.process_time())
-        if self.measures_memory and len(self.ends) == 1:
+        self.losses.append(loss)
+        self.batches.append(self.collated)
+        if len(self.ends) == 1 and self.counts:
+            self._counter.__exit__(None, None, None)
+            self.operations = int(self._counter.get_total_flops())
             self._before = start_of_peak()
-        if self.measures_memory and len(self.ends) == 2:
-            self.peak = peak() - self._before
+        if len(self.ends) == MEASURED:
+            self.peak = peak() - self._before if self.counts else 0
+            raise MeasuredError
 
     @property
     def seconds(self) -> float:
-        """Wall seconds of the last step."""
-        return self.ends[-1] - self.ends[-2]
+        """Wall seconds of the step that is measured."""
+        return self.ends[1] - self.ends[0]
 
     @property
-    def cpu_seconds(self) -> float:
-        """Seconds of computing of the last step, all threads added."""
-        return self.cpu[-1] - self.cpu[-2]
+    def batches_read(self) -> int:
+        """How many batches were collated in that time."""
+        return self.batches[1] - self.batches[0]
 
 
 class Watched(TrainerCallback):  # type: ignore[misc]  # transformers carries no types
-    """Tells a watch of the steps of a Trainer."""
+    """Tells a watch of the steps of a Trainer. The loss is that of the step before: a step's own is logged later."""
 
     def __init__(self, watch: StepWatch) -> None:
         self._watch = watch
 
-    def on_step_end(self, *unused: Any, **unused_too: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, *unused: Any, **unused_too: Any) -> None:
         """A step has ended, its optimizer included."""
-        self._watch.step_ended()
+        losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+        self._watch.step_ended(losses[-1] if losses else float("nan"))
 
 
 class _WatchedWorkspace(Workspace):
@@ -82,7 +123,7 @@ class _WatchedWorkspace(Workspace):
 
     def progress(self, done: int, total: int, **numbers: float) -> None:
         """Called at the end of every step."""
-        self.watch.step_ended()
+        self.watch.step_ended(numbers["loss"])
 
 
 def watched_workspace(folder: Path, watch: StepWatch) -> Workspace:
@@ -91,20 +132,6 @@ def watched_workspace(folder: Path, watch: StepWatch) -> Workspace:
     out.checkpoints.mkdir()
     out.watch = watch
     return out
-
-
-def peak_of_a_step(train: Train) -> int:
-    """Bytes that a second step needs above those in use before it; in a process of its own, or earlier ones count."""
-    watch = StepWatch(measures_memory=True)
-    train(watch, 2)
-    return watch.peak
-
-
-def operations_of_a_step(train: Train) -> int:
-    """Floating point operations (a multiplication and an addition are two) of a training of one step."""
-    with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
-        train(StepWatch(), 1)
-    return int(counter.get_total_flops())
 
 
 def start_of_peak() -> int:
