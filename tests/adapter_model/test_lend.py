@@ -112,6 +112,27 @@ def test_weights_that_a_job_left_changed_are_read_again_and_the_log_says_so(
     assert "left the base model changed" in caplog.text
 
 
+@pytest.mark.parametrize(("one", "other"), [(slice(0, 2), slice(2, 4)), (slice(0, 16), slice(16, 32))])
+def test_values_that_have_changed_places_are_seen_as_a_change(
+    base: Path, reads: list[Path], one: slice, other: slice
+) -> None:
+    """The sum of all values stays what it was."""
+    lend_model(base, "tiny")
+    flat = word_embeddings(lend_model(base, "tiny")).data.flatten()
+    flat[one], flat[other] = flat[other].clone(), flat[one].clone()
+    lend_model(base, "tiny")
+    assert len(reads) == 2
+
+
+def test_a_model_larger_than_a_piece_is_hashed_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = torch.arange(10.0)
+    whole = lend._hash(values)
+    monkeypatch.setattr(lend, "_PIECE", 4)
+    assert lend._hash(values) == whole
+    values[9] = -9.0
+    assert lend._hash(values) != whole
+
+
 def test_at_most_one_base_model_is_kept(base: Path, tmp_path: Path, reads: list[Path]) -> None:
     save_tiny_base(tmp_path / "two", seed=1)
     one, two = (weights_hash(lend_model(folder, "tiny")) for folder in (base, tmp_path / "two"))
