@@ -21,6 +21,7 @@ import torch
 import xxhash
 from torch import Tensor, nn
 
+from madx_pipeline.adapter_model import checks
 from madx_pipeline.adapter_model.base import AdapterModel, as_language_model, as_plain_model, read_base_model
 
 _FILES = ("config.json", "model.safetensors")
@@ -34,13 +35,14 @@ Source = tuple[Path, tuple[tuple[int, int, int], ...]]
 """A folder, and of each file that matters its size, inode and time of last change (nanoseconds)."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Kept:
-    """The base model that this process holds; nobody but `_lent` sees it."""
+    """The base model that this process holds, and how far its logits are from the plain model's once that is known."""
 
     source: Source
     model: AdapterModel
     hashes: dict[str, str]
+    off: float | None = None
 
 
 _kept: list[_Kept] = []
@@ -74,6 +76,19 @@ def lend_language_model(folder: Path, name: str) -> AdapterModel:
         JobError: If the folder holds no masked-LM head.
     """
     return as_language_model(_lent(folder), name, folder)
+
+
+def off_the_plain_model(model: AdapterModel, folder: Path) -> float:
+    """What `checks.off_the_plain_model` gives, computed once for what is kept: it reads all weights a second time.
+
+    Args:
+        model: What `lend_language_model(folder, ...)` has just given, unchanged.
+        folder: The `model/` folder of a base_model artifact.
+    """
+    (kept,) = _kept
+    if kept.off is None:
+        kept.off = checks.off_the_plain_model(model, folder)
+    return kept.off
 
 
 def let_go() -> None:
