@@ -139,6 +139,7 @@ def test_packed_equals_unpacked_whatever_the_lines(lengths: list[int]) -> None:
 @given(lengths=st.lists(st.integers(0, 3 * ROOM), min_size=1, max_size=4), full=st.booleans())
 @example(lengths=[3 * (ROOM - 2)], full=True)  # full windows, and no remainder
 @example(lengths=[2 * (ROOM - 2) + 1, 0, 1], full=True)  # a remainder of one token
+@example(lengths=[4, 3, 2 * ROOM, 1, 0, 6], full=True)  # several short lines share a row
 @example(lengths=[3 * ROOM, 5, 1], full=False)
 def test_a_corpus_has_one_loss_and_one_gradient_in_lines_in_documents_and_padded(
     lengths: list[int], full: bool
