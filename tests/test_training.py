@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,10 @@ def run(folder: Path, **changes: Any) -> tuple[str, TrainingResult]:
 
 def checkpoints(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "checkpoints").glob("checkpoint-*"))
+
+
+def files_of(folder: Path, checkpoint: str) -> list[str]:
+    return sorted(os.listdir(folder / "checkpoints" / checkpoint))
 
 
 def test_processes_that_read_ahead_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,6 +147,8 @@ def test_the_weights_of_the_best_step_are_kept_not_the_last(tmp_path: Path) -> N
     assert (result.best_step, result.best) == (8, {"loss": 1.0})
     assert kept == hashes[1] != hashes[-1]
     assert checkpoints(tmp_path / "run") == ["checkpoint-20", "checkpoint-8"]
+    assert files_of(tmp_path / "run", "checkpoint-8") == ["trainable.safetensors", "trainer_state.json"]
+    assert "optimizer.pt" in files_of(tmp_path / "run", "checkpoint-20")
 
 
 def test_more_can_be_better(tmp_path: Path) -> None:
@@ -237,8 +244,7 @@ def test_a_finished_training_that_is_run_again_only_loads_its_best_weights(tmp_p
 
 def test_a_checkpoint_holds_exactly_what_trains_and_what_resuming_needs(tmp_path: Path) -> None:
     run(tmp_path / "run")
-    folder = tmp_path / "run" / "checkpoints" / checkpoints(tmp_path / "run")[0]
-    assert sorted(os.listdir(folder)) == [
+    assert files_of(tmp_path / "run", "checkpoint-20") == [
         "complete.json",
         "optimizer.pt",
         "rng_state.pth",
@@ -246,8 +252,8 @@ def test_a_checkpoint_holds_exactly_what_trains_and_what_resuming_needs(tmp_path
         "trainable.safetensors",
         "trainer_state.json",
     ]
-    model = new_language_model(tmp_path / "base")
-    assert load_file(folder / "trainable.safetensors").keys() == trainable_names(model)
+    saved = load_file(tmp_path / "run" / "checkpoints" / "checkpoint-20" / "trainable.safetensors")
+    assert saved.keys() == trainable_names(new_language_model(tmp_path / "base"))
 
 
 def test_a_half_written_checkpoint_is_deleted_and_never_resumed_from(tmp_path: Path) -> None:
@@ -259,6 +265,38 @@ def test_a_half_written_checkpoint_is_deleted_and_never_resumed_from(tmp_path: P
     (half / "trainable.safetensors").write_bytes(b"half")
     assert run(tmp_path / "broken") == whole
     assert not half.exists()
+
+
+BEST_AT_STEP_4: dict[str, Any] = {"max_steps": 12, "greater_is_better": True}
+"""The loss falls, so the first evaluation has the most of it."""
+
+
+@pytest.mark.parametrize("deletions", [1, 3])
+def test_a_training_broken_off_while_the_best_checkpoint_loses_its_optimizer_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletions: int
+) -> None:
+    whole = run(tmp_path / "whole", **BEST_AT_STEP_4)
+    assert whole[1].best_step == 4
+    left, unlink = [deletions], Path.unlink
+
+    def unlink_or_fail(file: Path, missing_ok: bool = False) -> None:
+        left[0] -= file.parent.name == "checkpoint-4"
+        if left[0] == 0:
+            raise CrashError
+        unlink(file, missing_ok)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", unlink_or_fail)
+        with pytest.raises(CrashError):
+            run(tmp_path / "broken", **BEST_AT_STEP_4)
+    assert run(tmp_path / "broken", **BEST_AT_STEP_4) == whole
+    assert files_of(tmp_path / "broken", "checkpoint-4") == ["trainable.safetensors", "trainer_state.json"]
+
+
+def test_the_weights_of_the_best_step_alone_are_nothing_to_go_on_from(tmp_path: Path) -> None:
+    whole = run(tmp_path / "run", **BEST_AT_STEP_4)
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / "checkpoint-12")
+    assert run(tmp_path / "run", **BEST_AT_STEP_4) == whole
 
 
 def test_a_checkpoint_of_something_else_is_an_error(tmp_path: Path) -> None:

@@ -6,17 +6,22 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from adapters.loading import AdapterLoader
 from torch import Tensor, nn
+from transformers import AutoModelForMaskedLM
 
 from madx_pipeline.adapter_model.base import AdapterModel
 from madx_pipeline.errors import JobError
 
 _NOT_BASE = (".prompt_tuning.", ".pooler.")
 """A second name of the embeddings, and a layer that masked-LM checkpoints lack and nothing here uses."""
+
+_COMPARED = 32
+"""Tokens whose logits are compared with the plain model's: for a whole batch they would be gigabytes."""
 
 
 @dataclass
@@ -103,6 +108,21 @@ def _received(model: AdapterModel, block: nn.Module, **batch: Tensor | None) -> 
     if not found:
         raise JobError("the invertible adapter did not run in the forward pass.")
     return found[0]
+
+
+def off_the_plain_model(model: AdapterModel, folder: Path) -> float:
+    """Largest difference between the logits of a language model without adapters and those of the plain one.
+
+    Args:
+        model: From `load_language_model(folder, ...)`.
+        folder: Where the plain model, `AutoModelForMaskedLM`, is read from: a second copy of all weights, for a moment.
+    """
+    plain: Any = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    plain.to(model.device).eval()
+    tokens = min(_COMPARED, model.config.max_position_embeddings // 2)
+    ids = torch.arange(1, tokens + 1, device=model.device)[None] * model.config.vocab_size // (tokens + 1)
+    with torch.no_grad():
+        return float((model(input_ids=ids).logits - plain(input_ids=ids).logits).abs().max())
 
 
 def adapter_parameters(model: AdapterModel, name: str) -> int:

@@ -29,7 +29,7 @@ Batch = dict[str, Tensor]
 """What a model reads: `input_ids`, `attention_mask`, `labels`, and `position_ids` where rows are packed."""
 
 _STEP = 8
-"""Rows are made shorter in steps of so many tokens; GPUs like multiples of 8."""
+"""Shorter rows are tried in steps of so many tokens. A batch is as wide as its fullest row, whatever was tried."""
 
 
 def first_position(model_type: str, pad_id: int) -> int | None:

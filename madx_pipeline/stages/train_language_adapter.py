@@ -31,9 +31,6 @@ _INVERSE_TOLERANCE = 1e-5
 _ARCHITECTURE: Literal["seq_bn"] = "seq_bn"
 """One bottleneck a layer, by the library's name: MAD-X, section 4.1."""
 
-_COMPARED = 32
-"""Tokens whose logits are compared with the plain model's: for a whole batch they would be gigabytes."""
-
 _RELOADED_TOLERANCE = 1e-4
 """Nats; the saved adapter, loaded into a fresh model, must give the loss that was measured in training."""
 
@@ -66,7 +63,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     base, language = inputs["base_model"], str(inputs.key["language"])
     name = language_adapter_name(language)
     text = masked_text(base, inputs["corpus"], params, out)
-    model = _language_model(base, text.held_out[0], out)
+    model = _language_model(base, out)
     before = masked_lm_loss(model, text.held_out)
     result = _train(model, name, text, params, out)
     _save(model, name, out)
@@ -82,19 +79,15 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     out.describe(language=language, origin="trained", name=name, **facts)
 
 
-def _language_model(base: Artifact, batch: Batch, out: Workspace) -> AdapterModel:
+def _language_model(base: Artifact, out: Workspace) -> AdapterModel:
     """The base model with its masked-LM head, proven to compute what the plain model computes."""
     import torch
-    from transformers import AutoModelForMaskedLM
 
-    from madx_pipeline.adapter_model.lend import lend_language_model
+    from madx_pipeline.adapter_model.lend import lend_language_model, off_the_plain_model
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    inputs = {"input_ids": batch["input_ids"][:1, :_COMPARED].to(device)}
     model = lend_language_model(base.path / "model", base.facts["name"]).to(device)
-    plain = AutoModelForMaskedLM.from_pretrained(base.path / "model", local_files_only=True).to(device).eval()
-    with torch.no_grad():
-        difference = float((model(**inputs).logits - plain(**inputs).logits).abs().max())
+    difference = off_the_plain_model(model, base.path / "model")
     out.check(
         "pretrained_head_kept",
         difference == 0.0,

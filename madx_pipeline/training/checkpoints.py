@@ -1,8 +1,10 @@
-"""Checkpoints that are either complete or not there.
+"""Checkpoints that are either complete or nothing to go on from: the last one, and the weights of the best.
 
 A checkpoint folder is what the Trainer writes (optimizer, scheduler, random state, trainer state) plus
-the trainable tensors as safetensors. It counts only when `complete.json` is in it, which is written last,
-after everything else has reached the disk; it is removed first when the folder is deleted.
+the trainable tensors as safetensors. A training goes on from it only when `complete.json` is in it, which is written
+last, after everything else has reached the disk; it is removed first when the folder is deleted. Of the best
+checkpoint, once it is not the last, the tensors and the trainer state stay: the optimizer weighs twice as much as they
+do, and nothing would read it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import TrainerState
 
 from madx_pipeline.adapter_model import AdapterModel
 from madx_pipeline.durable import sync
@@ -21,6 +24,7 @@ from madx_pipeline.errors import JobError
 
 _MARK = "complete.json"
 _WEIGHTS = "trainable.safetensors"
+_STATE = "trainer_state.json"
 _FOLDER = re.compile(r"checkpoint-(\d+)")
 
 
@@ -44,11 +48,26 @@ def mark_complete(folder: Path) -> None:
         sync(path)
 
 
-def keep_only(checkpoints: Path, steps: set[int]) -> None:
-    """Deletes every other checkpoint, complete or not; a half-deleted one never looks complete."""
+def state_of(checkpoint: Path) -> TrainerState:
+    """What the Trainer knew when it wrote the checkpoint."""
+    return TrainerState.load_from_json(str(checkpoint / _STATE))
+
+
+def tidy(checkpoints: Path) -> None:
+    """Leaves the last complete checkpoint and, of the best that it knows of, the weights; deletes everything else.
+
+    Whatever is half-deleted does not look complete.
+    """
+    complete = steps_with_checkpoint(checkpoints)
+    last = complete[-1] if complete else None
+    best = None if last is None else state_of(checkpoint_folder(checkpoints, last)).best_global_step
     for step, folder in _folders(checkpoints).items():
-        if step not in steps:
-            (folder / _MARK).unlink(missing_ok=True)
+        if step == last:
+            continue
+        (folder / _MARK).unlink(missing_ok=True)
+        if step == best:
+            _leave_only(folder, {_WEIGHTS, _STATE})
+        else:
             shutil.rmtree(folder)
 
 
@@ -80,6 +99,12 @@ def load_trainable(model: AdapterModel, folder: Path) -> None:
     with torch.no_grad():
         for name, parameter in trainable.items():
             parameter.copy_(saved[name])
+
+
+def _leave_only(folder: Path, names: set[str]) -> None:
+    for file in folder.iterdir():
+        if file.name not in names:
+            file.unlink()
 
 
 def _folders(checkpoints: Path) -> dict[int, Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -39,7 +38,8 @@ class Training:
         metric: The name among them by which the best checkpoint is chosen.
         greater_is_better: Whether more of it is better.
         max_steps: Optimizer steps.
-        eval_steps: Steps between two evaluations; each writes a checkpoint, the best and the last are kept.
+        eval_steps: Steps between two evaluations; each writes a checkpoint; the last is kept, and the
+            weights of the best.
         loss: The mean loss over the labels of a batch from `collate`, which is on the model's device.
     """
 
@@ -90,22 +90,22 @@ def train(model: AdapterModel, training: Training, params: TrainingParams, seed:
     """
     if len(training.examples) == 0:
         raise JobError("there is nothing to train on: no examples.")
-    done = checkpoints.steps_with_checkpoint(out.checkpoints)
     if processes.is_first():
-        checkpoints.keep_only(out.checkpoints, set(done))
+        checkpoints.tidy(out.checkpoints)
     processes.wait_for_all()
+    done = checkpoints.steps_with_checkpoint(out.checkpoints)
     last = checkpoints.checkpoint_folder(out.checkpoints, done[-1]) if done else None
     if last is not None:
         out.log.info("goes on after step %d", done[-1])
     cost = Cost.of_earlier_sittings(out.checkpoints)
-    if last is None or not _finished(_state(last), training, params):
+    if last is None or not _finished(checkpoints.state_of(last), training, params):
         with cost.sitting() as measuring, own_randomness(), logs_of(out) as logs:
             trainer = _trainer(model, training, params, seed, out, [logs, measuring])
             trainer.train(resume_from_checkpoint=str(last) if last else None)
         processes.wait_for_all()
         last = checkpoints.checkpoint_folder(out.checkpoints, checkpoints.steps_with_checkpoint(out.checkpoints)[-1])
     out.measure(**cost.numbers(model))
-    result = _result(_state(last))
+    result = _result(checkpoints.state_of(last))
     checkpoints.load_trainable(model, checkpoints.checkpoint_folder(out.checkpoints, result.best_step))
     model.eval()
     return result
@@ -165,10 +165,6 @@ needs. Examples depend on their position alone, so the bytes of a training do no
 
 _OURS = {"early_stopping_patience", "precision", "per_device_train_batch_size", "gradient_accumulation_steps"}
 _TRAINER_ARGUMENTS = set(TrainingParams.model_fields) - _OURS
-
-
-def _state(checkpoint: Path) -> TrainerState:
-    return TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
 
 
 def _finished(state: TrainerState, training: Training, params: TrainingParams) -> bool:

@@ -150,11 +150,10 @@ class _Resumable:
             part.load_state_dict(torch.load(Path(checkpoint) / name, map_location="cpu", weights_only=True))
 
     def _rotate_checkpoints(self: Any, use_mtime: bool = False, output_dir: str | None = None) -> None:
-        """Called by the Trainer when everything of a checkpoint is written: marks it, then deletes older ones."""
+        """Called by the Trainer when everything of a checkpoint is written: marks it, then deletes what it replaces."""
         folder = Path(self.args.output_dir)
-        step = self.state.global_step
-        checkpoints.mark_complete(checkpoints.checkpoint_folder(folder, step))
-        checkpoints.keep_only(folder, {step, self.state.best_global_step})
+        checkpoints.mark_complete(checkpoints.checkpoint_folder(folder, self.state.global_step))
+        checkpoints.tidy(folder)
 
 
 class ResumableTrainer(_Resumable, Trainer):  # type: ignore[misc]  # transformers carries no types

@@ -15,6 +15,7 @@ from madx_pipeline.adapter_model import (
     AdapterModel,
     AdapterShape,
     add_adapter,
+    checks,
     lend,
     load_language_model,
     load_model,
@@ -22,6 +23,7 @@ from madx_pipeline.adapter_model import (
     weights_hash,
 )
 from madx_pipeline.adapter_model.base import read_base_model
+from madx_pipeline.adapter_model.checks import off_the_plain_model
 from madx_pipeline.adapter_model.lend import lend_language_model, lend_model, let_go
 from madx_pipeline.errors import JobError
 from madx_pipeline.training import train
@@ -110,6 +112,53 @@ def test_weights_that_a_job_left_changed_are_read_again_and_the_log_says_so(
         assert weights_hash(lend_model(base, "tiny")) == clean
     assert len(reads) == 2
     assert "left the base model changed" in caplog.text
+
+
+@pytest.mark.parametrize(("one", "other"), [(slice(0, 2), slice(2, 4)), (slice(0, 16), slice(16, 32))])
+def test_values_that_have_changed_places_are_seen_as_a_change(
+    base: Path, reads: list[Path], one: slice, other: slice
+) -> None:
+    """The sum of all values stays what it was."""
+    lend_model(base, "tiny")
+    flat = word_embeddings(lend_model(base, "tiny")).data.flatten()
+    flat[one], flat[other] = flat[other].clone(), flat[one].clone()
+    lend_model(base, "tiny")
+    assert len(reads) == 2
+
+
+def test_a_model_larger_than_a_piece_is_hashed_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = torch.arange(10.0)
+    whole = lend._hash(values)
+    monkeypatch.setattr(lend, "_PIECE", 4)
+    assert lend._hash(values) == whole
+    values[9] = -9.0
+    assert lend._hash(values) != whole
+
+
+def test_the_plain_model_is_read_once_while_a_base_model_is_kept_and_again_for_another(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_tiny_base(tmp_path / "two", seed=1)
+    compared: list[Path] = []
+
+    def counted(model: AdapterModel, folder: Path) -> float:
+        compared.append(folder)
+        return off_the_plain_model(model, folder)
+
+    monkeypatch.setattr(checks, "off_the_plain_model", counted)
+    folders = [base, base, tmp_path / "two", base]
+    assert [lend.off_the_plain_model(lend_language_model(one, "tiny"), one) for one in folders] == [0.0] * 4
+    assert compared == [base, tmp_path / "two", base]
+
+
+@pytest.mark.parametrize("kind", MODEL_TYPES)
+def test_one_weight_of_the_head_that_differs_shows_against_the_plain_model(tmp_path: Path, kind: str) -> None:
+    save_tiny_base(tmp_path, kind)
+    model = load_language_model(tmp_path, "tiny")
+    assert off_the_plain_model(model, tmp_path) == 0.0
+    with torch.no_grad():
+        model.heads["default"].get_output_embeddings().bias[50] += 1.0
+    assert off_the_plain_model(model, tmp_path) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_at_most_one_base_model_is_kept(base: Path, tmp_path: Path, reads: list[Path]) -> None:

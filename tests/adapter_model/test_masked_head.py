@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from adapters.heads import BertStyleMaskedLMHead
@@ -26,6 +27,8 @@ from madx_pipeline.adapter_model import (
     train_only,
 )
 from madx_pipeline.adapter_model.masked_head import decoder_loss
+from madx_pipeline.masked_lm import packing
+from madx_pipeline.masked_lm.batches import BatchShape
 from tests.model_builders import MODEL_TYPES, PIECES, random_ids, save_tiny_base
 
 NAME = "language_xx"
@@ -240,6 +243,38 @@ def test_the_operations_of_a_step_are_those_that_have_to_be_done(tmp_path: Path)
     # What is frozen needs a gradient of its input alone; a product of two activations, or what trains, of both.
     least = 2 * frozen + 3 * attention + 3 * adapters
     assert counter.get_total_flops() == pytest.approx(least, rel=0.1)
+
+
+def test_the_operations_of_a_packed_step_are_those_of_its_text_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the proportions of XLM-R base: rows a third of the hidden size, lines an eighth of a row with a long tail."""
+    monkeypatch.setattr(masked_head, "_WORDS", 8192)
+    monkeypatch.setattr(packing, "_STEP", 1)  # 8 in a row of 256
+    layers, room, hidden, inner, vocabulary, reduction = 2, 48, 144, 576, 7800, 16
+    sizes: dict[str, Any] = {"hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": layers}
+    save_tiny_base(tmp_path, vocab_size=vocabulary, max_position_embeddings=room + 2, **sizes)
+    model = load_language_model(tmp_path, "tiny")
+    shape = AdapterShape("seq_bn", reduction, inv_adapter="nice", inv_adapter_reduction_factor=2)
+    add_adapter(model, NAME, shape, seed=0)
+    train_only(model, NAME, [NAME])
+    lengths = np.minimum(3 + np.random.default_rng(2).lognormal(0.6, 1.2, 64).astype(int), room)
+    assert 5 < lengths.mean() < 7
+    assert lengths.max() > 30
+    windows = [
+        {"input_ids": ids, "labels": np.where(np.arange(len(ids)) % 6 == 1, ids, -100)}
+        for ids in (random_ids(1, int(length), seed=place)[0].numpy() for place, length in enumerate(lengths))
+    ]
+    with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
+        model(**BatchShape(room, 1, 2, repack=True).batch([windows])).loss.backward()
+    tokens, masked = int(lengths.sum()), sum(int((window["labels"] != -100).sum()) for window in windows)
+    frozen = layers * 2 * tokens * (4 * hidden * hidden + 2 * hidden * inner)
+    frozen += 2 * masked * (hidden * hidden + hidden * vocabulary)
+    attention = layers * 2 * 2 * int((lengths**2).sum()) * hidden
+    adapters = layers * 2 * tokens * 2 * hidden * (hidden // reduction)
+    adapters += 2 * (tokens + masked) * 4 * (hidden // 2) * (hidden // 4)  # the invertible adapter and its inverse
+    least = 2 * frozen + 3 * attention + 3 * adapters
+    assert 0.98 * least <= counter.get_total_flops() <= 1.1 * least
 
 
 class LargestTensor(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from madx_pipeline.adapter_model import AdapterModel, AdapterShape, add_adapter, load_language_model, set_stack
-from madx_pipeline.masked_lm.batches import BatchShape
+from madx_pipeline.masked_lm.batches import BatchShape, FilledRows, MaskedWindows
 from madx_pipeline.masked_lm.masking import IGNORED, mask_row, masking_for
 from madx_pipeline.masked_lm.packing import (
     Batch,
@@ -27,7 +27,8 @@ from madx_pipeline.masked_lm.packing import (
     pack,
     pad,
 )
-from tests.model_builders import random_ids, save_tiny_base, tiny_tokenizer
+from madx_pipeline.masked_lm.windows import CorpusWindows, WindowShape
+from tests.model_builders import corpus_of, random_ids, save_tiny_base, tiny_tokenizer
 
 NAME = "language_xx"
 ROOM = 32
@@ -134,6 +135,31 @@ def test_packed_equals_unpacked_whatever_the_lines(lengths: list[int]) -> None:
     assert largest_difference(expected, found) < EXACT
 
 
+@settings(repeatable, max_examples=12)
+@given(lengths=st.lists(st.integers(0, 3 * ROOM), min_size=1, max_size=4), full=st.booleans())
+@example(lengths=[3 * (ROOM - 2)], full=True)  # full windows, and no remainder
+@example(lengths=[2 * (ROOM - 2) + 1, 0, 1], full=True)  # a remainder of one token
+@example(lengths=[4, 3, 2 * ROOM, 1, 0, 6], full=True)  # several short lines share a row
+@example(lengths=[3 * ROOM, 5, 1], full=False)
+def test_a_corpus_has_one_loss_and_one_gradient_in_lines_in_documents_and_padded(
+    lengths: list[int], full: bool
+) -> None:
+    assume(any(lengths))
+    with TemporaryDirectory() as folder:
+        corpus_of(Path(folder), [random_ids(1, length, seed=length)[0].tolist() for length in lengths], [])
+        windows = CorpusWindows(Path(folder) / "train.arrow", WindowShape(0, 2, ROOM, full))
+        shown = MaskedWindows(windows, masking_for(tiny_tokenizer(), 0.3, 0.5), seed=3)
+        lines = [shown.example(number, number) for number in range(len(shown))]
+        rows = FilledRows(shown, ROOM)
+        documents = [rows.example(number, number) for number in range(len(rows))]
+    model, first = model_of("xlm-roberta"), first_position("xlm-roberta", PAD)
+    expected = computed(model, pad([window for (window,) in lines], PAD))
+    for examples, repack in ((lines, True), (documents, False)):
+        batch = BatchShape(ROOM, PAD, first, repack).batch(examples)
+        assert batch["input_ids"].shape[1] <= ROOM
+        assert largest_difference(expected, computed(model, batch)) < EXACT
+
+
 @repeatable
 @given(lengths=LENGTHS)
 def test_every_token_is_packed_once_with_its_label_and_its_position(lengths: list[int]) -> None:
@@ -170,6 +196,11 @@ def test_rows_are_no_longer_than_they_need_be_without_becoming_more() -> None:
     lengths = np.array([30] * 10)
     assert [len(row) for row in members(best_fit(lengths, 256))] == [8, 2]
     assert [len(row) for row in members(level_fit(lengths, 256))] == [5, 5]
+
+
+def test_a_batch_is_no_wider_than_its_fullest_row() -> None:
+    windows = masked([28] * 10)  # 30 with their special tokens
+    assert BatchShape(256, PAD, 0, repack=True).batch([windows])["input_ids"].shape == (2, 150)
 
 
 def test_a_row_packed_beforehand_stays_as_it_is() -> None:

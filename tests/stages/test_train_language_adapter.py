@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from adapters.methods.modeling import NICECouplingBlock
+from transformers import PreTrainedModel
 
 from madx_pipeline.adapter_model import (
     AdapterModel,
@@ -137,6 +138,24 @@ def test_a_job_that_crashed_goes_on_from_its_checkpoint_and_ends_with_the_same_b
     for name in ("adapter.safetensors", "adapter_config.json"):
         assert (again.path / "adapter" / name).read_bytes() == (whole.path / "adapter" / name).read_bytes()
     assert again.facts == whole.facts
+
+
+def test_a_second_language_reads_no_weights_of_the_base_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, read = inputs(tmp_path), []
+    genuine = PreTrainedModel.from_pretrained.__func__
+
+    def counted(kind: type, folder: Any, *unnamed: Any, **named: Any) -> Any:
+        read.append(kind.__name__)
+        return genuine(kind, folder, *unnamed, **named)
+
+    monkeypatch.setattr(PreTrainedModel, "from_pretrained", classmethod(counted))
+    found = []
+    for number in range(2):
+        out = workspace(tmp_path / str(number))
+        run(made, params(max_steps=2, eval_steps=2), out)
+        found.append([(check.passed, check.value) for check in out.checks if check.name == "pretrained_head_kept"])
+    assert sorted(read) == ["XLMRobertaAdapterModel", "XLMRobertaForMaskedLM"]
+    assert found == [[(True, 0.0)]] * 2
 
 
 def test_layers_can_be_left_out_as_in_madx_2(tmp_path: Path) -> None:
