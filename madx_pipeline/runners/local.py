@@ -155,8 +155,16 @@ class LocalRunner:
         self._gpus.take(doing.job, doing.gpus)
         self._idle.remove(doing.worker)
         doing.worker.show(doing.gpus)
-        future = doing.worker.pool.submit(_do_on, ",".join(doing.gpus), self._do, doing.job, self._home)
+        try:
+            future = self._submit(doing)
+        except BrokenProcessPool:  # the system ended it while it was idle; the job has lost nothing
+            doing.worker.renew()
+            doing.worker.show(doing.gpus)
+            future = self._submit(doing)
         self._busy[future] = doing
+
+    def _submit(self, doing: _Doing) -> Future[Outcome]:
+        return doing.worker.pool.submit(_do_on, ",".join(doing.gpus), self._do, doing.job, self._home)
 
     def _collect(self, future: Future[Outcome]) -> Outcome:
         doing = self._busy.pop(future)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from madx_pipeline.errors import InputError
 from madx_pipeline.jobs import Job
 from madx_pipeline.machine import VISIBLE_GPUS, visible_gpus
+from madx_pipeline.outcome import Outcome
 from madx_pipeline.runner import Selection, run_plan
 from madx_pipeline.runners import Choice, make_runner
 from madx_pipeline.runners.local import LocalRunner, _Worker
@@ -118,3 +122,20 @@ def test_a_process_that_is_killed_loses_its_job_alone_and_a_new_run_does_it(tmp_
             assert "its process was killed" in str(states["killed"].problem)
             assert (states["after"].state, states["other"].state) == ("not run", "ran")
     assert {outcome.state for outcome in states.values()} == {"ran", "found"}
+
+
+def test_a_process_that_is_killed_while_it_is_idle_is_replaced_and_no_job_is_lost(tmp_path: Path) -> None:
+    runner = LocalRunner(tmp_path, 1, ["0"], note)
+
+    class Killing(Silent):
+        def ended(self, job: Job, outcome: Outcome) -> None:
+            super().ended(job, outcome)
+            os.kill(done(tmp_path)[-1][1], signal.SIGKILL)
+            while not runner._idle[0].pool._broken:
+                time.sleep(0.01)
+
+    Store(tmp_path).open_for_writing()
+    plan = make_plan_of(asking("before"), asking("after"))
+    outcomes = run_plan(plan, Selection(set(plan.jobs)), Store(tmp_path), runner, Killing())
+    assert [outcome.state for outcome in outcomes.values()] == ["ran", "ran"]
+    assert [gpus for _, _, gpus in done(tmp_path)] == ["0", "0"]
