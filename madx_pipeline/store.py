@@ -116,11 +116,13 @@ class Store:
 
     def set_aside(self, job: Job, why: str) -> Path:
         """Renames a finished folder that must not be used any more; gives its new name."""
-        final = self.path(job)
+        return self._rename_aside(self.path(job), self.path(job), why)
+
+    def _rename_aside(self, folder: Path, final: Path, why: str) -> Path:
         count = 1
         while (aside := final.with_name(f"{final.name}.{why}-{count}")).exists():
             count += 1
-        final.rename(aside)
+        folder.rename(aside)
         return aside
 
     def begin(self, job: Job, place: dict[str, Json] | None = None) -> Workspace:
@@ -129,10 +131,16 @@ class Store:
         Args:
             job: The job.
             place: Who works on it, as `here` of `place.py` says.
+
+        Raises:
+            OSError: If what an earlier sitting left cannot be read now; it stays as it is.
         """
         partial = self.partial(job)
-        if unfinished.fingerprint_of_work(partial) not in (None, job.fingerprint):
-            shutil.rmtree(partial)
+        try:
+            if unfinished.fingerprint_of_work(partial) not in (None, job.fingerprint):
+                shutil.rmtree(partial)
+        except ValueError:  # nobody can say whose it is, so it is neither used nor deleted
+            self._rename_aside(partial, self.path(job), "unreadable")
         before = unfinished.seconds_before(partial)
         checkpoints = partial / "checkpoints"
         checkpoints.mkdir(parents=True, exist_ok=True)

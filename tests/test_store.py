@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from madx_pipeline.errors import InputError
-from madx_pipeline.jobs import fingerprint_of
+from madx_pipeline.jobs import Job, fingerprint_of
 from madx_pipeline.store import FORMAT, Store
 from tests.builders import finish, make_job
 
@@ -65,6 +66,42 @@ def test_unfinished_work_of_another_job_is_never_picked_up(store: Store) -> None
     note["fingerprint"] = "f" * 64  # same folder name, other job: twelve digits may collide
     (workspace.path / "job.json").write_text(json.dumps(note), encoding="utf-8")
     assert list(store.begin(job).checkpoints.iterdir()) == []
+
+
+def begun_with_checkpoint(store: Store, job: Job) -> Path:
+    """The note of unfinished work that has a checkpoint."""
+    workspace = store.begin(job)
+    (workspace.checkpoints / "step-100").write_text("weights", encoding="utf-8")
+    return workspace.path / "job.json"
+
+
+def test_a_file_system_that_does_not_answer_for_a_moment_costs_no_checkpoint(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job("a")
+    note = begun_with_checkpoint(store, job)
+
+    def stale(path: Path, *arguments: str, **named: str) -> str:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_text", stale)
+        with pytest.raises(OSError, match="Stale file handle"):
+            store.begin(job)
+    assert note.is_file()
+    assert [path.name for path in store.begin(job).checkpoints.iterdir()] == ["step-100"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_unfinished_work_of_which_nobody_can_say_whose_it_is_is_set_aside_and_not_deleted(
+    store: Store, text: str
+) -> None:
+    job = make_job("a")
+    begun_with_checkpoint(store, job).write_text(text, encoding="utf-8")
+    assert list(store.begin(job).checkpoints.iterdir()) == []
+    [aside] = store.path(job).parent.glob("*.unreadable-1")
+    assert (aside / "checkpoints/step-100").read_text(encoding="utf-8") == "weights"
+    assert list(store.folders()) == []
 
 
 def test_other_parameters_work_in_another_folder(store: Store) -> None:
