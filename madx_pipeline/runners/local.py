@@ -24,7 +24,7 @@ from madx_pipeline.errors import Problem
 from madx_pipeline.execute import execute
 from madx_pipeline.graph import Graph, Ready
 from madx_pipeline.jobs import Job
-from madx_pipeline.machine import VISIBLE_GPUS
+from madx_pipeline.machine import VISIBLE_GPUS, Machine, refuse_what_fits_nowhere
 from madx_pipeline.outcome import Outcome
 from madx_pipeline.runner import Do
 from madx_pipeline.store import Store
@@ -71,6 +71,11 @@ class _Gpus:
     def __init__(self, names: Sequence[str]) -> None:
         self._users: Counter[str] = Counter(dict.fromkeys(names, 0))
         self._taken: set[str] = set()
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._users)
 
     def room_for(self, job: Job, seen: Collection[str | None]) -> list[str] | None:
         """Those that a job can have now, first what idle processes have seen; None if it has to wait."""
@@ -121,6 +126,10 @@ class LocalRunner:
         self._gpus = _Gpus(gpus)
         self._idle = [_Worker() for _ in range(workers)]
         self._busy: dict[Future[Outcome], _Doing] = {}
+
+    def refuse(self, jobs: Collection[Job]) -> None:
+        """Makes sure that this machine has the GPUs that these jobs ask for."""
+        refuse_what_fits_nowhere(jobs, [Machine(gpus=self._gpus.count)], "this machine")
 
     def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
         """Does the jobs of a graph; the most urgent that can start waits until there is room for it."""

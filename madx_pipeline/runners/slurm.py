@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 
-from madx_pipeline.errors import JobError, Problem
+from madx_pipeline.errors import InputError, JobError, Problem
 from madx_pipeline.execute import COUNTS_STEPS
 from madx_pipeline.graph import Graph
 from madx_pipeline.job_file import noted_outcome
@@ -57,6 +58,15 @@ class SlurmRunner:
         self._home = home
         self._told = told
         self._store = Store(home)
+
+    def refuse(self, jobs: Collection[Job]) -> None:
+        """Makes sure that Slurm's commands are here; whether it has what the jobs ask for it says itself.
+
+        Raises:
+            InputError: If they are not.
+        """
+        if jobs and which("sbatch") is None:
+            raise InputError("there is no Slurm here: sbatch is not found.", "Start from a login node of the cluster.")
 
     def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
         """Hands over what is not in the queue yet; gives outcomes as jobs leave it."""

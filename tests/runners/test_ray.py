@@ -24,7 +24,7 @@ from madx_pipeline.runners.local import LocalRunner
 from madx_pipeline.runners.ray import RayRunner
 from madx_pipeline.store import Store
 from madx_pipeline.unfinished import read_note
-from tests.builders import Silent, make_job, make_plan_of
+from tests.builders import Silent, finish, make_job, make_plan_of
 from tests.end_to_end.story import artifact_bytes, environment, madx, madx_command, results_of
 from tests.runners.deeds import done, note
 from tests.runners.tiny import JOBS, write_tiny
@@ -137,6 +137,18 @@ def test_what_no_node_has_is_an_error_and_not_a_silent_wait(
     with pytest.raises(InputError) as refused:
         make_runner(Choice("ray", address=cluster.address), tmp_path, [job])
     assert [problem.message for problem in refused.value.problems] == [message]
+    assert not ray.is_initialized()
+
+
+def test_a_damaged_artifact_that_no_node_could_make_again_is_an_error_too(cluster: Any, tmp_path: Path) -> None:
+    job = make_job("job")
+    job.resources["gpus"] = 1
+    store = Store(tmp_path)
+    store.open_for_writing()
+    (finish(store, job) / "out.txt").write_text("mad3", encoding="utf-8")
+    runner = make_runner(Choice("ray", address=cluster.address), tmp_path, [])
+    with pytest.raises(InputError, match=r"prepare_corpus asks for 1 GPU, the cluster has 0\."):
+        run_plan(make_plan_of(job), Selection({job.fingerprint}), store, runner, Silent())
     assert not ray.is_initialized()
 
 
