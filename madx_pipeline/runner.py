@@ -7,6 +7,7 @@ same on every runner.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,11 @@ from madx_pipeline.store import Store
 
 Do = Callable[[Job, Path], Outcome]
 """What is done with a job where it runs: `execute`, or what a test or a benchmark has in its place."""
+
+
+def warn(message: str) -> None:
+    """Tells whoever started the run something that is no outcome of a job, on a line of stderr."""
+    logging.getLogger("madx_pipeline.runner").warning("warning: %s", message)
 
 
 class Runner(Protocol):
