@@ -26,7 +26,8 @@ def main(note: Path, arguments: list[str]) -> None:
         torchrun(arguments)
     except ChildFailedError as error:
         codes = [failure.exitcode for failure in error.failures.values()]
-        write_whole(note, json.dumps([signal.Signals(-code).name for code in codes if code < 0]))
+        signals = [signal.Signals(-code).name for code in codes if code < 0]
+        write_whole(note, json.dumps([name for name in signals if name != "SIGTERM"]))  # by that torchrun ends the rest
         raise
 
 

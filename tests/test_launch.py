@@ -4,6 +4,8 @@ has real ones."""
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +63,18 @@ def test_nothing_is_made_up_where_nothing_is_known(tmp_path: Path) -> None:
     error = _why(tmp_path, 2)
     assert error.problems[0].message == "its 2 processes ended without a word."
     assert "the log" in error.problems[0].hint
+
+
+@pytest.mark.parametrize(("end", "signals"), [("os.kill(os.getpid(), 9)", ["SIGKILL"]), ("sys.exit(1)", [])])
+def test_the_launcher_notes_what_signal_ended_a_process(tmp_path: Path, end: str, signals: list[str]) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(f"import os, sys, time\nif os.environ['RANK'] == '1':\n    {end}\ntime.sleep(60)\n")
+    where = ["--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", "2"]
+    command = [sys.executable, "-m", "madx_pipeline.launcher", str(tmp_path / SIGNALS), *where, str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert json.loads((tmp_path / SIGNALS).read_text(encoding="utf-8")) == signals
+    assert "ChildFailedError" in done.stderr
 
 
 @pytest.fixture
