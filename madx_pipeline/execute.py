@@ -19,6 +19,7 @@ from pathlib import Path
 from madx_pipeline import launch
 from madx_pipeline.errors import CheckError, MadxError, Problem
 from madx_pipeline.jobs import Job
+from madx_pipeline.locks import held
 from madx_pipeline.outcome import Outcome
 from madx_pipeline.place import here
 from madx_pipeline.records import Artifact
@@ -48,7 +49,7 @@ def execute(job: Job, home: Path) -> Outcome:
     started = time.monotonic()
     told: list[str] = []
     try:
-        with store.lock(job):
+        with held(store.lock(job), store.root):
             if store.find(job) is not None:  # another run made it while this one waited for the lock
                 return Outcome(job.fingerprint, "found")
             artifacts, missing = inputs_of(job, store)

@@ -20,6 +20,7 @@ from pathlib import Path
 from madx_pipeline.errors import CheckError, JobError, Problem
 from madx_pipeline.job_file import write_job
 from madx_pipeline.jobs import Job
+from madx_pipeline.machine import VISIBLE_GPUS
 from madx_pipeline.records import Check
 from madx_pipeline.stage import Workspace, processes_of
 from madx_pipeline.store import Store
@@ -27,6 +28,7 @@ from madx_pipeline.store import Store
 NOTES = "launch"
 """Folder in the job's folder through which the processes report; gone before the job is finished."""
 FINDINGS = "findings.json"
+SIGNALS = "signals.json"
 
 _SECONDS_TO_END = 20
 """How long processes that are asked to end may take."""
@@ -36,7 +38,7 @@ def run_in_processes(job: Job, store: Store, workspace: Workspace) -> None:
     """Does a job in as many processes as it asks for; what the first one found out goes into the workspace.
 
     Raises:
-        JobError: If one of them failed or was killed; the others are ended then.
+        JobError: If one of them failed or was killed, the others are ended then; or if they did not find together.
         CheckError: If a hard check said no.
     """
     notes = workspace.path / NOTES
@@ -46,22 +48,19 @@ def run_in_processes(job: Job, store: Store, workspace: Workspace) -> None:
     with (workspace.path / "log.txt").open("a", encoding="utf-8") as log, _kept_while_running(job, store) as lock:
         code = _wait_for(
             subprocess.Popen(
-                _command(processes, store.home, job.folder),
+                _command(processes, store.home, job.folder, notes / SIGNALS),
                 stdin=subprocess.PIPE,  # open while this process lives: see rank.py
                 stdout=log,
                 stderr=log,
-                env=_environment(int(job.resources["threads"])),
+                env=_environment(job),
                 pass_fds=(lock,),
             )
         )
     _take_findings(notes, workspace)
-    error = _first_error(notes)
+    error = _why(notes, processes) if code != 0 else None
     shutil.rmtree(notes)
     if error is not None:
         raise error
-    if code != 0:
-        message = f"one of its {processes} processes was killed (out of memory, perhaps)."
-        raise JobError(message, "Run again to resume, with a smaller batch if memory was short.")
 
 
 def wait_for_stragglers(job: Job, store: Store) -> None:
@@ -71,15 +70,17 @@ def wait_for_stragglers(job: Job, store: Store) -> None:
             pass
 
 
-def _command(processes: int, home: Path, folder: str) -> list[str]:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
-    return [*launcher, "--nproc-per-node", str(processes), "-m", "madx_pipeline.rank", str(home.resolve()), folder]
+def _command(processes: int, home: Path, folder: str, signals: Path) -> list[str]:
+    launcher = [sys.executable, "-m", "madx_pipeline.launcher", str(signals)]
+    launcher += ["--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", str(processes)]
+    return [*launcher, "-m", "madx_pipeline.rank", str(home.resolve()), folder]
 
 
-def _environment(threads: int) -> dict[str, str]:
-    """Everything is on this machine, so the processes talk over its loopback."""
+def _environment(job: Job) -> dict[str, str]:
+    """Everything is on this machine, so the processes talk over its loopback. A job without GPUs is to see none."""
     network = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
-    return {**network, **os.environ, "OMP_NUM_THREADS": str(threads)}
+    gpus = {} if job.resources["gpus"] else {VISIBLE_GPUS: ""}
+    return {**network, **os.environ, **gpus, "OMP_NUM_THREADS": str(int(job.resources["threads"]))}
 
 
 def _wait_for(launcher: subprocess.Popen[bytes]) -> int:
@@ -126,11 +127,18 @@ def _take_findings(notes: Path, workspace: Workspace) -> None:
     workspace.warnings.extend(found["warnings"])
 
 
-def _first_error(notes: Path) -> JobError | None:
-    """What the process that failed first says; the others often fail because of it."""
+def _why(notes: Path, processes: int) -> JobError:
+    """Why it failed: what the process that failed first says, unless that is only that another one is gone."""
     errors = [json.loads(file.read_text(encoding="utf-8")) for file in notes.glob("error-*.json")]
-    if not errors:
-        return None
-    first = min(errors, key=lambda error: error["time"])
-    kind = CheckError if first["is_check"] else JobError
-    return kind(Problem(first["message"], first["hint"]))
+    errors.sort(key=lambda error: (error["is_of_another"], error["time"]))
+    if errors and not errors[0]["is_of_another"]:
+        kind = CheckError if errors[0]["is_check"] else JobError
+        return kind(Problem(errors[0]["message"], errors[0]["hint"]))
+    signals = json.loads((notes / SIGNALS).read_text(encoding="utf-8")) if (notes / SIGNALS).exists() else []
+    if signals:
+        message = f"one of its {processes} processes was killed ({signals[0]}; out of memory, perhaps)."
+        return JobError(message, "Run again to resume, with a smaller batch if memory was short.")
+    hint = "Run again to resume; the log has what each of them said."
+    if errors:
+        return JobError(f"its {processes} processes lost each other: {errors[0]['message']}", hint)
+    return JobError(f"its {processes} processes ended without a word.", hint)

@@ -24,7 +24,7 @@ from madx_pipeline.jobs import Job
 from madx_pipeline.launch import FINDINGS, NOTES
 from madx_pipeline.run_stage import inputs_of, run_stage
 from madx_pipeline.stage import Workspace
-from madx_pipeline.store import Store
+from madx_pipeline.store import PARTIAL, Store
 
 
 def main(home: Path, folder: str) -> int:
@@ -32,20 +32,26 @@ def main(home: Path, folder: str) -> int:
     from madx_pipeline.training import processes
 
     threading.Thread(target=_end_with_launcher, daemon=True).start()
-    job, store, rank = read_job(home, folder), Store(home), int(os.environ["RANK"])
-    notes = store.partial(job) / NOTES
+    store, rank = Store(home), int(os.environ["RANK"])
+    notes = store.root / f"{folder}{PARTIAL}" / NOTES
+    try:
+        _take_part(read_job(home, folder), store, rank, notes)
+    except Exception as error:
+        _note_error(error, processes.is_of_another(error), notes / f"error-{rank}.json")
+        raise
+    return 0
+
+
+def _take_part(job: Job, store: Store, rank: int, notes: Path) -> None:
+    from madx_pipeline.training import processes
+
     with _workspace(job, store, rank) as workspace:
         try:
             processes.join()
             run_stage(job, inputs_of(job, store)[0], workspace)
-        except Exception as error:
-            if not processes.is_of_another(error):
-                _note_error(error, notes / f"error-{rank}.json")
-            raise
         finally:
             if rank == 0:
                 _note_findings(workspace, notes / FINDINGS)
-    return 0
 
 
 @contextmanager
@@ -59,10 +65,10 @@ def _workspace(job: Job, store: Store, rank: int) -> Iterator[Workspace]:
         yield Workspace(Path(scratch), own.checkpoints, name=job.name)
 
 
-def _note_error(error: Exception, path: Path) -> None:
+def _note_error(error: Exception, is_of_another: bool, path: Path) -> None:
     problem = problem_of(error)
     note = {"message": problem.message, "hint": problem.hint, "is_check": isinstance(error, CheckError)}
-    write_whole(path, json.dumps({**note, "time": time.time()}))
+    write_whole(path, json.dumps({**note, "is_of_another": is_of_another, "time": time.time()}))
 
 
 def _note_findings(workspace: Workspace, path: Path) -> None:

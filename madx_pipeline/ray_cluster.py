@@ -14,12 +14,18 @@ from madx_pipeline.errors import InputError, Problem
 from madx_pipeline.execute import LIBRARIES, library_versions
 from madx_pipeline.jobs import Job
 from madx_pipeline.machine import Machine, refuse_what_fits_nowhere
+from madx_pipeline.runner import warn
+from madx_pipeline.stage import stage_module
+from madx_pipeline.training_params import TrainingParams
 
 SAME_VERSIONS = "Install the same versions on every node (constraints.txt has those that were tested)."
 
+_PATIENCE = 120.0
+"""Seconds in which a node has to say which versions it has; its first worker may have to be started for that."""
+
 
 def refuse(jobs: Collection[Job]) -> None:
-    """Makes sure that the cluster that this process is connected to can do these jobs.
+    """Makes sure that the cluster that this process is connected to can do these jobs; warns of GPUs that they leave.
 
     Raises:
         InputError: If a job fits on no node, or a node has other versions of what we run.
@@ -28,8 +34,22 @@ def refuse(jobs: Collection[Job]) -> None:
 
     all_nodes: Any = ray.nodes  # carries no types
     nodes = [node for node in all_nodes() if node["Alive"]]
-    refuse_what_fits_nowhere(jobs, [_machine(node["Resources"]) for node in nodes], "the cluster")
+    machines = [_machine(node["Resources"]) for node in nodes]
+    refuse_what_fits_nowhere(jobs, machines, "the cluster")
+    _warn_of_idle_gpus(jobs, sum(machine.gpus for machine in machines))
     _refuse_other_versions(nodes)
+
+
+def _warn_of_idle_gpus(jobs: Collection[Job], gpus: int) -> None:
+    """Elsewhere a training takes the GPU it sees; Ray hides those that nobody asks for."""
+    stages = {job.stage for job in jobs if not job.resources["gpus"]}
+    trainings = sorted(stage for stage in stages if issubclass(stage_module(stage).Params, TrainingParams))
+    if gpus and trainings:
+        ask = ", ".join(f"{stage}: {{gpus: 1}}" for stage in trainings)
+        warn(
+            f"{', '.join(trainings)} asks for no GPU and will not see the {gpus} of the cluster. "
+            f"If it is to have one, say so in the recipe: resources: {{{ask}}}."
+        )
 
 
 def difference_of(node: str, there: dict[str, str], here: dict[str, str]) -> str:
@@ -54,6 +74,7 @@ def _release(versions: dict[str, str], name: str) -> str:
 def _refuse_other_versions(nodes: list[dict[str, Any]]) -> None:
     """Asks every node; what asks must not need our package there."""
     import ray
+    from ray.exceptions import RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     names, here = LIBRARIES, library_versions()
@@ -71,7 +92,13 @@ def _refuse_other_versions(nodes: list[dict[str, Any]]) -> None:
 
     task: Any = ray.remote(num_cpus=0)(versions)
     at = {node["NodeID"]: NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes}
-    found = ray.get([task.options(scheduling_strategy=strategy).remote() for strategy in at.values()])
+    asked = [task.options(scheduling_strategy=strategy).remote() for strategy in at.values()]
+    try:
+        found = ray.get(asked, timeout=_PATIENCE)
+    except RayError as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        hint = "ray status says which nodes are well; run again without the others."
+        raise InputError(f"not every node of the cluster says which versions it has: {reason}.", hint) from error
     hosts = [f"the node {node['NodeManagerHostname']}" for node in nodes]
     differences = [difference_of(host, there, here) for host, there in zip(hosts, found, strict=True)]
     problems = [Problem(difference, SAME_VERSIONS) for difference in differences if difference]

@@ -7,8 +7,9 @@ same on every runner.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,11 @@ Do = Callable[[Job, Path], Outcome]
 """What is done with a job where it runs: `execute`, or what a test or a benchmark has in its place."""
 
 
+def warn(message: str) -> None:
+    """Tells whoever started the run something that is no outcome of a job, on a line of stderr."""
+    logging.getLogger("madx_pipeline.runner").warning("warning: %s", message)
+
+
 class Runner(Protocol):
     """Does jobs somewhere, each after those it needs.
 
@@ -31,6 +37,13 @@ class Runner(Protocol):
     """
 
     farewell: str
+
+    def refuse(self, jobs: Collection[Job]) -> None:
+        """Makes sure that these jobs can be done here: an engine would wait for what is not there, without a word.
+
+        Raises:
+            InputError: If one of them cannot.
+        """
 
     def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
         """Does the jobs of a graph.
@@ -97,11 +110,16 @@ def _with_ancestors(plan: Plan, goals: Iterable[str]) -> set[str]:
 
 
 def run_plan(plan: Plan, selection: Selection, store: Store, runner: Runner, observer: Observer) -> dict[str, Outcome]:
-    """Does what is missing; gives the outcome of every job of the plan, by fingerprint."""
+    """Does what is missing; gives the outcome of every job of the plan, by fingerprint.
+
+    Raises:
+        InputError: If a job cannot be done on this runner; none was begun then.
+    """
     run = _Run(plan, selection, store, observer)
     try:
         run.look_for_finished()
         graph = Graph.of(run.what_is_left())
+        runner.refuse(graph.jobs.values())  # more than was asked about while planning, if something is damaged
         for outcome in runner.run(graph, observer.started):
             run.take(outcome, graph)
     finally:

@@ -13,6 +13,7 @@ from typing import Literal
 from filelock import Timeout
 
 from madx_pipeline.jobs import Job, Plan
+from madx_pipeline.locks import held
 from madx_pipeline.records import Json
 from madx_pipeline.slurm.queue import Place, Seen
 from madx_pipeline.store import Store
@@ -88,10 +89,8 @@ def _stands(job: Job, store: Store, slurm: InSlurm | None) -> Stands:
 
 
 def _is_worked_on(job: Job, store: Store) -> bool:
-    lock = store.lock(job)
     try:
-        lock.acquire(blocking=False)
+        with held(store.lock(job), store.root, blocking=False):
+            return False
     except Timeout:
         return True
-    lock.release()
-    return False

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from madx_pipeline import unfinished
+from madx_pipeline import locks, unfinished
 from madx_pipeline.durable import sync, write_durably
 from madx_pipeline.errors import InputError
 from madx_pipeline.integrity import NOT_OUTPUT, RECORD, Damage, checksum_of, damage_of, file_records, read_artifact
@@ -46,13 +46,11 @@ class Store:
         """Makes the store if needed, and makes sure it can be written and is of our format.
 
         Raises:
-            InputError: If it cannot be written, or was written by a newer version.
+            InputError: If it cannot be written, nothing can be locked there, or it was written by a newer version.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe-{os.getpid()}"
-            probe.write_text("", encoding="utf-8")
-            probe.unlink()
+            self._probe()
             if not (self.root / "store.json").exists():
                 write_durably(self.root / "store.json", json.dumps({"format": FORMAT}) + "\n")
         except OSError as error:
@@ -62,6 +60,16 @@ class Store:
                 f"the store {self.root} cannot be written: {error.strerror or error}.", "Give another --home."
             ) from error
         self.check_format()
+
+    def _probe(self) -> None:
+        """Writes a file, locks it, and takes it away."""
+        probe = self.root / f".probe-{os.getpid()}"
+        probe.write_text("", encoding="utf-8")
+        try:
+            with locks.held(locks.lock_on(probe), self.root):
+                pass
+        finally:
+            probe.unlink()
 
     def check_format(self) -> None:
         """Makes sure that an existing store is of a format we know.
@@ -95,7 +103,7 @@ class Store:
         """The lock that whoever works on a job holds; the system frees it when the process dies."""
         folder = self.path(job).parent / ".locks"
         folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{self.path(job).name}.lock")
+        return locks.lock_on(folder / f"{self.path(job).name}.lock")
 
     def find(self, job: Job) -> Artifact | None:
         """The finished artifact of a job, or None."""
@@ -116,11 +124,13 @@ class Store:
 
     def set_aside(self, job: Job, why: str) -> Path:
         """Renames a finished folder that must not be used any more; gives its new name."""
-        final = self.path(job)
+        return self._rename_aside(self.path(job), self.path(job), why)
+
+    def _rename_aside(self, folder: Path, final: Path, why: str) -> Path:
         count = 1
         while (aside := final.with_name(f"{final.name}.{why}-{count}")).exists():
             count += 1
-        final.rename(aside)
+        folder.rename(aside)
         return aside
 
     def begin(self, job: Job, place: dict[str, Json] | None = None) -> Workspace:
@@ -129,10 +139,16 @@ class Store:
         Args:
             job: The job.
             place: Who works on it, as `here` of `place.py` says.
+
+        Raises:
+            OSError: If what an earlier sitting left cannot be read now; it stays as it is.
         """
         partial = self.partial(job)
-        if unfinished.fingerprint_of_work(partial) not in (None, job.fingerprint):
-            shutil.rmtree(partial)
+        try:
+            if unfinished.fingerprint_of_work(partial) not in (None, job.fingerprint):
+                shutil.rmtree(partial)
+        except ValueError:  # nobody can say whose it is, so it is neither used nor deleted
+            self._rename_aside(partial, self.path(job), "unreadable")
         before = unfinished.seconds_before(partial)
         checkpoints = partial / "checkpoints"
         checkpoints.mkdir(parents=True, exist_ok=True)

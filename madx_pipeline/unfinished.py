@@ -76,13 +76,18 @@ def read_note(partial: Path) -> dict[str, Json] | None:
 
 
 def fingerprint_of_work(partial: Path) -> str | None:
-    """Whose unfinished work this is; the folder's name holds only twelve digits of it."""
+    """Whose unfinished work this is, None if nobody's yet; the folder's name holds only twelve digits of it.
+
+    Raises:
+        OSError: If that cannot be read now, which says nothing about the work.
+        ValueError: If the note is no note.
+    """
     try:
         return str(json.loads((partial / "job.json").read_text(encoding="utf-8"))["fingerprint"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError):
-        return "unreadable"
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{partial / 'job.json'} says nothing of a job") from error
 
 
 def seconds_before(partial: Path) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from madx_pipeline.errors import InputError
 from madx_pipeline.graph import Graph, Ready
 from madx_pipeline.jobs import Job, Plan, fingerprint_of
 from madx_pipeline.outcome import Outcome
@@ -64,15 +65,24 @@ def finish(store: Store, job: Job, text: str = "made") -> Path:
 
 
 class InstantRunner:
-    """A runner that makes a one-file artifact of each job at once; `fails` says which do not get there."""
+    """A runner that makes a one-file artifact of each job at once; `fails` says which do not get there.
+
+    It refuses a job that is called `impossible`.
+    """
 
     farewell = ""
 
     def __init__(self, store: Store, fails: frozenset[str] = frozenset()) -> None:
         self.order: list[str] = []
+        self.asked: list[str] = []
         self.closed = False
         self._store = store
         self._fails = fails
+
+    def refuse(self, jobs: Collection[Job]) -> None:
+        self.asked = [job.name for job in jobs]
+        if "impossible" in self.asked:
+            raise InputError("impossible asks for too much.")
 
     def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
         ready = Ready(graph)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,11 @@ import pytest
 from madx_pipeline.errors import JobError
 from madx_pipeline.execute import execute
 from madx_pipeline.jobs import Job
+from madx_pipeline.runner import Selection, run_plan
+from madx_pipeline.runners.serial import SerialRunner
 from madx_pipeline.stage import Inputs, Workspace, stage_module, stage_page
 from madx_pipeline.store import Store
-from tests.builders import finish, make_job
+from tests.builders import Silent, finish, make_job, make_plan_of
 
 Run = Callable[[Inputs, Any, Workspace], None]
 
@@ -208,3 +212,27 @@ def test_a_stage_is_told_what_the_lock_file_expects(
     artifact = store.find(job)
     assert artifact is not None
     assert artifact.facts == {"expected": {"adapter_config.json": "00"}}
+
+
+def test_two_runs_at_the_same_time_on_one_store_do_each_job_once(
+    store: Store, job: Job, stage_does: Callable[[Run], None], tmp_path: Path
+) -> None:
+    begun: list[str] = []
+
+    def run(inputs: Inputs, params: Any, out: Workspace) -> None:
+        begun.append(str(inputs.key["language"]))
+        time.sleep(0.1)
+        (out.path / "text").write_text("text", encoding="utf-8")
+
+    stage_does(run)
+    others = [make_job(f"prepare_corpus/l{number}", language=f"l{number}", params=job.params) for number in range(5)]
+    plan = make_plan_of(job, *others)
+    with ThreadPoolExecutor() as both:
+        running = [
+            both.submit(run_plan, plan, Selection(set(plan.jobs)), Store(tmp_path), SerialRunner(tmp_path), Silent())
+            for _ in range(2)
+        ]
+    outcomes = [one.result() for one in running]
+    assert sorted(begun) == ["l0", "l1", "l2", "l3", "l4", "qaa"]
+    for fingerprint in plan.jobs:
+        assert sorted(one[fingerprint].state for one in outcomes) == ["found", "ran"]

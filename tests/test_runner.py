@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from madx_pipeline.errors import InputError
 from madx_pipeline.jobs import Cell, Plan
 from madx_pipeline.outcome import Outcome
 from madx_pipeline.runner import Selection, run_plan, select
@@ -77,6 +78,18 @@ def test_a_damaged_artifact_is_named_set_aside_and_made_again(store: Store) -> N
     assert said[0] is not None
     assert "out.txt: does not match its checksum" in said[0].message
     assert len(list(store.path(CORPUS).parent.glob("*.damaged-1"))) == 1
+
+
+def test_what_is_to_be_made_again_because_it_is_damaged_is_asked_about_before_anything_runs(store: Store) -> None:
+    impossible, other = make_job("impossible"), make_job("other", language="qad")
+    finish(store, impossible)
+    (store.path(impossible) / "out.txt").write_text("mad3", encoding="utf-8")
+    runner = InstantRunner(store)
+    plan = make_plan_of(other, impossible)
+    with pytest.raises(InputError, match="impossible asks for too much"):
+        run_plan(plan, everything(plan), store, runner, Silent())
+    assert runner.order == []
+    assert runner.closed
 
 
 def test_force_makes_a_stage_again_and_keeps_the_old_one_aside(store: Store) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from madx_pipeline.errors import InputError
-from madx_pipeline.jobs import fingerprint_of
+from madx_pipeline.execute import execute
+from madx_pipeline.jobs import Job, fingerprint_of
+from madx_pipeline.standing import standing_of
 from madx_pipeline.store import FORMAT, Store
-from tests.builders import finish, make_job
+from tests.builders import finish, make_job, make_plan_of
 
 
 @pytest.fixture
@@ -65,6 +70,42 @@ def test_unfinished_work_of_another_job_is_never_picked_up(store: Store) -> None
     note["fingerprint"] = "f" * 64  # same folder name, other job: twelve digits may collide
     (workspace.path / "job.json").write_text(json.dumps(note), encoding="utf-8")
     assert list(store.begin(job).checkpoints.iterdir()) == []
+
+
+def begun_with_checkpoint(store: Store, job: Job) -> Path:
+    """The note of unfinished work that has a checkpoint."""
+    workspace = store.begin(job)
+    (workspace.checkpoints / "step-100").write_text("weights", encoding="utf-8")
+    return workspace.path / "job.json"
+
+
+def test_a_file_system_that_does_not_answer_for_a_moment_costs_no_checkpoint(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job("a")
+    note = begun_with_checkpoint(store, job)
+
+    def stale(path: Path, *arguments: str, **named: str) -> str:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_text", stale)
+        with pytest.raises(OSError, match="Stale file handle"):
+            store.begin(job)
+    assert note.is_file()
+    assert [path.name for path in store.begin(job).checkpoints.iterdir()] == ["step-100"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_unfinished_work_of_which_nobody_can_say_whose_it_is_is_set_aside_and_not_deleted(
+    store: Store, text: str
+) -> None:
+    job = make_job("a")
+    begun_with_checkpoint(store, job).write_text(text, encoding="utf-8")
+    assert list(store.begin(job).checkpoints.iterdir()) == []
+    [aside] = store.path(job).parent.glob("*.unreadable-1")
+    assert (aside / "checkpoints/step-100").read_text(encoding="utf-8") == "weights"
+    assert list(store.folders()) == []
 
 
 def test_other_parameters_work_in_another_folder(store: Store) -> None:
@@ -132,6 +173,39 @@ def test_a_file_in_the_place_of_the_home_is_refused(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match="cannot be written"):
         Store(tmp_path / "home").open_for_writing()
+
+
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Lustre without its option `flock`."""
+
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+NO_LOCKS = r"the file system of \S+/store has no locks \(flock\)"
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_a_file_system_without_locks_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=NO_LOCKS) as refused:
+        Store(tmp_path).open_for_writing()
+    assert "mount -o flock" in refused.value.problems[0].hint
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+def test_where_only_the_machine_that_does_a_job_has_no_locks_the_job_says_so(
+    store: Store, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("no_locks")
+    outcome = execute(make_job("a"), store.home)
+    assert outcome.state == "failed"
+    assert re.search(NO_LOCKS, str(outcome.problem))
+    store.begin(make_job("a"))
+    with pytest.raises(InputError, match=NO_LOCKS):
+        standing_of(make_plan_of(make_job("a")), store, {})
 
 
 def test_two_processes_cannot_hold_one_job(store: Store) -> None:

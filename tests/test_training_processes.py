@@ -75,6 +75,20 @@ def test_two_processes_train_what_one_process_trains(trained: Path, way: str) ->
             torch.testing.assert_close(one[name], tensor, atol=1e-6, rtol=1e-4, msg=name)
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("processes")
+def test_the_first_process_alone_writes_but_for_the_random_state_of_each(trained: Path) -> None:
+    """Into the checkpoint, that is: whatever else the others write goes where it is thrown away (see rank.py)."""
+    first, second = (names_in(trained / f"whole-2-{rank}" / "checkpoints") for rank in (0, 1))
+    checkpoint = {"complete.json", "optimizer.pt", "scheduler.pt", "trainable.safetensors", "trainer_state.json"}
+    assert first == {*checkpoint, "rng_state_0.pth"}
+    assert second == {"rng_state_1.pth"}
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.mark.parametrize(
     ("batch", "passes", "processes", "share"),
     [(16, 4, 1, (16, 4)), (16, 4, 2, (16, 2)), (16, 4, 8, (8, 1)), (6, 2, 4, (3, 1)), (5, 3, 3, (5, 1))],

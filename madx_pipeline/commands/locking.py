@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from filelock import FileLock
-
 from madx_pipeline.errors import InputError, MadxError, Problem
 from madx_pipeline.jobs import Job, Plan
+from madx_pipeline.locks import lock_on
 from madx_pipeline.published.lock import LockedAdapter, read_lock
 from madx_pipeline.records import Artifact
 from madx_pipeline.store import Store
@@ -65,7 +64,7 @@ def note_what_was_fetched(plan: Plan, store: Store, path: Path) -> list[Problem]
     if not rows:
         return []
     try:
-        with FileLock(path.with_name(f".{path.name}.lock")):  # another run of the recipe may note what it got
+        with lock_on(path.with_name(f".{path.name}.lock")):  # another run of the recipe may note what it got
             read_lock(path).with_adapters(rows).write()
     except MadxError as error:
         return list(error.problems)

@@ -14,10 +14,10 @@ import typer
 
 from madx_pipeline.errors import InputError
 from madx_pipeline.execute import execute
-from madx_pipeline.job_file import note_outcome, read_job
+from madx_pipeline.job_file import forget_outcome, note_outcome, read_job
 from madx_pipeline.jobs import Job
 from madx_pipeline.outcome import Outcome
-from madx_pipeline.slurm.sitting import Interrupted, go_on_later, signals
+from madx_pipeline.slurm.sitting import Interrupted, go_on_later, signals, stop_listening
 from madx_pipeline.store import Store
 
 INTERRUPTED = 130
@@ -41,18 +41,27 @@ def run_job(folder: str | None, listed: Path | None, home: Path) -> int:
     job = read_job(home, folder)
     store = Store(home)
     store.check_format()
-    began = time.time()
-    try:
-        with signals():
-            outcome: Outcome | None = execute(job, home)
-    except Interrupted as interruption:
-        outcome = go_on_later(job, store, interruption, began)
+    forget_outcome(job, home)  # that of an earlier sitting says nothing of this one
+    outcome = _sit(job, store)
     if outcome is None:
         typer.echo(f"interrupted: {job.name} goes on later.")
         return INTERRUPTED
-    note_outcome(job, home, outcome)
     _say(job, outcome)
     return 0 if outcome.is_there else 1
+
+
+def _sit(job: Job, store: Store) -> Outcome | None:
+    """Does the job until Slurm's signals end the sitting; None if it goes on in another."""
+    began = time.time()
+    with signals():
+        try:
+            outcome: Outcome | None = execute(job, store.home)
+            stop_listening()
+        except Interrupted as interruption:
+            outcome = go_on_later(job, store, interruption, began)
+        if outcome is not None:
+            note_outcome(job, store.home, outcome)
+    return outcome
 
 
 def _of_this_task(listed: Path) -> str:

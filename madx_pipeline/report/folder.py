@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
-
 from madx_pipeline.durable import sha256_of
 from madx_pipeline.errors import InputError
+from madx_pipeline.locks import lock_on
 from madx_pipeline.records import Json
 
 MARKER = "report.json"
@@ -44,7 +43,7 @@ class ReportFolder:
         try:
             locks = self.path.parent / ".locks"
             locks.mkdir(parents=True, exist_ok=True)
-            with FileLock(locks / f"{self.path.name}.lock"):
+            with lock_on(locks / f"{self.path.name}.lock"):
                 yield
         except OSError as error:
             if error.errno == errno.ENOSPC:

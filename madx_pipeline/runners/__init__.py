@@ -6,11 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from shutil import which
 
 from madx_pipeline.errors import InputError, suggestion
 from madx_pipeline.jobs import Job
-from madx_pipeline.machine import Machine, cores, memory_gib, refuse_what_fits_nowhere, threads_of, visible_gpus
+from madx_pipeline.machine import cores, memory_gib, threads_of, visible_gpus
 from madx_pipeline.runner import Runner
 from madx_pipeline.slurm.config import Cluster, cluster_of
 
@@ -52,18 +51,7 @@ def make_runner(choice: Choice, home: Path, jobs: Collection[Job], cluster: Clus
     for flag, given, belongs in (("--address", choice.address, "ray"), ("--leave", choice.leave, "slurm")):
         if given and name != belongs:
             raise InputError(f"{flag} is for --runner {belongs}.", f"Add --runner {belongs}, or leave it out.")
-    if name == "slurm":
-        return _on_slurm(choice, home, jobs, cluster)
-    if name == "ray":
-        return _on_ray(choice, home, jobs)
-    return _on_this_machine(choice, home, jobs)
-
-
-def _on_ray(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
-    _need("ray", "Ray", "ray")
-    from madx_pipeline.runners.ray import RayRunner
-
-    runner = RayRunner(home, choice.address, choice.workers)
+    runner = _runner(choice, home, jobs, cluster)
     try:
         runner.refuse(jobs)
     except BaseException:
@@ -72,13 +60,18 @@ def _on_ray(choice: Choice, home: Path, jobs: Collection[Job]) -> Runner:
     return runner
 
 
-def _on_slurm(choice: Choice, home: Path, jobs: Collection[Job], cluster: Cluster | None) -> Runner:
-    _need("slurm", "submitit", "submitit")
-    if jobs and which("sbatch") is None:
-        raise InputError("there is no Slurm here: sbatch is not found.", "Start from a login node of the cluster.")
-    from madx_pipeline.runners.slurm import Slurm, SlurmRunner
+def _runner(choice: Choice, home: Path, jobs: Collection[Job], cluster: Cluster | None) -> Runner:
+    if choice.name == "slurm":
+        _need("slurm", "submitit", "submitit")
+        from madx_pipeline.runners.slurm import Slurm, SlurmRunner
 
-    return SlurmRunner(home, Slurm(cluster_of(cluster), choice.leave))
+        return SlurmRunner(home, Slurm(cluster_of(cluster), choice.leave))
+    if choice.name == "ray":
+        _need("ray", "Ray", "ray")
+        from madx_pipeline.runners.ray import RayRunner
+
+        return RayRunner(home, choice.address, choice.workers)
+    return _on_this_machine(choice, home, jobs)
 
 
 def _need(extra: str, what: str, module: str) -> None:
@@ -92,7 +85,6 @@ def _on_this_machine(choice: Choice, home: Path, jobs: Collection[Job]) -> Runne
     from madx_pipeline.runners.serial import SerialRunner
 
     gpus = visible_gpus()
-    refuse_what_fits_nowhere(jobs, [Machine(gpus=len(gpus))], "this machine")
     workers = choice.workers or _room(jobs, len(gpus))
     name = choice.name or ("local" if workers > 1 else "serial")
     return SerialRunner(home) if name == "serial" else LocalRunner(home, workers, gpus)

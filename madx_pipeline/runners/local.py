@@ -2,8 +2,8 @@
 
 Each process has its own one-worker pool: when the system kills one (out of memory), only its job is
 lost, and the next job gets a new process. A worker ends itself when the run that started it is gone,
-so that a killed run leaves nothing behind. Where there are GPUs each process sees one of them and no other; a job
-that asks for several gets those of as many processes, which wait meanwhile.
+so that a killed run leaves nothing behind. GPUs are not those of a process but are given to each job: one that asks for
+some has them to itself, one that asks for none shares the least used with its like.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from madx_pipeline.errors import Problem
 from madx_pipeline.execute import execute
 from madx_pipeline.graph import Graph, Ready
 from madx_pipeline.jobs import Job
-from madx_pipeline.machine import VISIBLE_GPUS
+from madx_pipeline.machine import VISIBLE_GPUS, Machine, refuse_what_fits_nowhere
 from madx_pipeline.outcome import Outcome
 from madx_pipeline.runner import Do
 from madx_pipeline.store import Store
@@ -34,9 +35,9 @@ _LOOK_FOR_PARENT_EVERY = 0.5
 
 @dataclass
 class _Worker:
-    """One process, and the GPU that it sees (None where there is none)."""
+    """One process, and the GPU that it has seen (None while it has seen none): torch looks once and never again."""
 
-    gpu: str | None
+    gpu: str | None = None
     pool: ProcessPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,8 +45,18 @@ class _Worker:
 
     def renew(self) -> None:
         """A process that starts afresh (`spawn`): forking a process that has used torch is unsafe."""
+        self.gpu = None
         context = multiprocessing.get_context("spawn")
         self.pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker, initargs=(os.getpid(),))
+
+    def show(self, gpus: list[str]) -> None:
+        """Makes ready for a job on these GPUs; several are for processes of the job's own, which look themselves."""
+        if len(gpus) != 1 or self.gpu == gpus[0]:
+            return
+        if self.gpu is not None:
+            self.end()
+            self.renew()
+        self.gpu = gpus[0]
 
     def end(self) -> None:
         """Ends the process, whatever it does."""
@@ -54,13 +65,56 @@ class _Worker:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
 
+class _Gpus:
+    """The GPUs of this machine, and how many jobs are on each."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._users: Counter[str] = Counter(dict.fromkeys(names, 0))
+        self._taken: set[str] = set()
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._users)
+
+    def room_for(self, job: Job, seen: Collection[str | None]) -> list[str] | None:
+        """Those that a job can have now, first what idle processes have seen; None if it has to wait."""
+        if not self._users:
+            return []
+        wanted = int(job.resources["gpus"])
+        free = [name for name in self._users if name not in self._taken and not (wanted and self._users[name])]
+        free.sort(key=lambda name: (self._users[name], name not in seen))
+        chosen = free[: max(1, wanted)]
+        return chosen if len(chosen) == max(1, wanted) else None
+
+    def take(self, job: Job, gpus: list[str]) -> None:
+        """A job starts on these."""
+        self._users.update(gpus)
+        if job.resources["gpus"]:
+            self._taken.update(gpus)
+
+    def give_back(self, gpus: list[str]) -> None:
+        """A job on these has ended."""
+        self._users.subtract(gpus)
+        self._taken.difference_update(gpus)
+
+
+@dataclass(frozen=True)
+class _Doing:
+    """A job that is being done: by whom and on which GPUs."""
+
+    job: Job
+    worker: _Worker
+    gpus: list[str]
+
+
 class LocalRunner:
     """Does up to `workers` jobs side by side.
 
     Args:
         home: Folder of the store.
         workers: How many processes.
-        gpus: What this machine's GPUs are called; the processes take turns at them.
+        gpus: What this machine's GPUs are called.
         do: What is done with a job.
     """
 
@@ -69,17 +123,23 @@ class LocalRunner:
     def __init__(self, home: Path, workers: int, gpus: Sequence[str] = (), do: Do = execute) -> None:
         self._home = home
         self._do = do
-        self._idle = [_Worker(gpus[number % len(gpus)] if gpus else None) for number in range(workers)]
-        self._busy: dict[Future[Outcome], tuple[Job, list[_Worker]]] = {}
+        self._gpus = _Gpus(gpus)
+        self._idle = [_Worker() for _ in range(workers)]
+        self._busy: dict[Future[Outcome], _Doing] = {}
+
+    def refuse(self, jobs: Collection[Job]) -> None:
+        """Makes sure that this machine has the GPUs that these jobs ask for."""
+        refuse_what_fits_nowhere(jobs, [Machine(gpus=self._gpus.count)], "this machine")
 
     def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
         """Does the jobs of a graph; the most urgent that can start waits until there is room for it."""
         ready = Ready(graph)
         while ready or self._busy:
-            while ready and (workers := self._room_for(ready.first())):
-                job = ready.take()
-                started(job)
-                self._start(job, workers)
+            while ready and (doing := self._room_for(ready.first())):
+                started(ready.take())
+                self._start(doing)
+            if not self._busy:
+                raise RuntimeError(f"there is no room for {ready.first().name}, though nothing is being done")
             done, _ = wait(self._busy, return_when=FIRST_COMPLETED)
             for future in done:
                 outcome = self._collect(future)
@@ -89,33 +149,42 @@ class LocalRunner:
 
     def close(self) -> None:
         """Ends all processes; what was under way can be resumed."""
-        for worker in [*self._idle, *(worker for _, workers in self._busy.values() for worker in workers)]:
+        for worker in [*self._idle, *(doing.worker for doing in self._busy.values())]:
             worker.end()
 
-    def _room_for(self, job: Job) -> list[_Worker]:
-        """Idle workers with as many GPUs as the job asks for, the first to do it; none if there are too few."""
-        if not self._idle or self._idle[0].gpu is None:
-            return self._idle[:1]
-        wanted = max(1, int(job.resources["gpus"]))
-        by_gpu = {worker.gpu: worker for worker in reversed(self._idle)}
-        chosen = list(by_gpu.values())[-wanted:]
-        return chosen[::-1] if len(chosen) == wanted else []
+    def _room_for(self, job: Job) -> _Doing | None:
+        """Who can do a job now, and on which GPUs; None if it has to wait."""
+        gpus = self._gpus.room_for(job, [worker.gpu for worker in self._idle])
+        if not self._idle or gpus is None:
+            return None
+        best = min(self._idle, key=lambda worker: (worker.gpu not in gpus, worker.gpu is not None))
+        return _Doing(job, best, gpus)
 
-    def _start(self, job: Job, workers: list[_Worker]) -> None:
-        gpus = ",".join(worker.gpu for worker in workers if worker.gpu is not None)
-        self._idle = [worker for worker in self._idle if worker not in workers]
-        future = workers[0].pool.submit(_do_on, gpus, self._do, job, self._home)
-        self._busy[future] = (job, workers)
+    def _start(self, doing: _Doing) -> None:
+        self._gpus.take(doing.job, doing.gpus)
+        self._idle.remove(doing.worker)
+        doing.worker.show(doing.gpus)
+        try:
+            future = self._submit(doing)
+        except BrokenProcessPool:  # the system ended it while it was idle; the job has lost nothing
+            doing.worker.renew()
+            doing.worker.show(doing.gpus)
+            future = self._submit(doing)
+        self._busy[future] = doing
+
+    def _submit(self, doing: _Doing) -> Future[Outcome]:
+        return doing.worker.pool.submit(_do_on, ",".join(doing.gpus), self._do, doing.job, self._home)
 
     def _collect(self, future: Future[Outcome]) -> Outcome:
-        job, workers = self._busy.pop(future)
+        doing = self._busy.pop(future)
         try:
             return future.result()
         except BrokenProcessPool:
-            workers[0].renew()
-            return self._died(job)
+            doing.worker.renew()
+            return self._died(doing.job)
         finally:
-            self._idle += workers
+            self._idle.append(doing.worker)
+            self._gpus.give_back(doing.gpus)
 
     def _died(self, job: Job) -> Outcome:
         """A process that the system killed could not say why; this says it, for the report as well."""

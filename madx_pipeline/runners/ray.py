@@ -59,17 +59,22 @@ class RayRunner:
         self._home = home.resolve()
         self._cluster = (address, workers)
         self._do = do
+        self._fitting: set[str] = set()
 
     def refuse(self, jobs: Collection[Job]) -> None:
         """Makes sure that the cluster can do these jobs; starts it or connects to it, unless there are none.
 
+        What was asked about before is not asked about again: to ask every node takes a while.
+
         Raises:
             InputError: If there is no such cluster, a job fits on no node, or a node has other versions of what we run.
         """
-        if not jobs:
+        new = [job for job in jobs if job.fingerprint not in self._fitting]
+        if not new:
             return
         self._connect()
-        refuse(jobs)
+        refuse(new)
+        self._fitting.update(job.fingerprint for job in new)
 
     def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
         """Hands the jobs over, the most urgent first, and tells how each ended as Ray says."""

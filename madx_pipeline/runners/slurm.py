@@ -11,25 +11,28 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 
-from madx_pipeline.errors import JobError, Problem
+from madx_pipeline.errors import InputError, JobError, Problem
 from madx_pipeline.execute import COUNTS_STEPS
 from madx_pipeline.graph import Graph
 from madx_pipeline.job_file import noted_outcome
 from madx_pipeline.jobs import Job
 from madx_pipeline.outcome import Outcome
+from madx_pipeline.runner import warn
 from madx_pipeline.slurm.arrays import arrays_of
 from madx_pipeline.slurm.config import Cluster
 from madx_pipeline.slurm.queue import Place, Seen, cancel, in_queue, look
 from madx_pipeline.slurm.submit import longest_array, submit
 from madx_pipeline.store import Store
+from madx_pipeline.unfinished import read_note
 from madx_pipeline.watch import Watch
 
 _SHORTEST_WAIT, _LONGEST_WAIT = 1.0, 15.0
 """Seconds between two looks at the queue: few at first, then more, for Slurm serves many."""
 
-_TRIES = 20
-"""How often Slurm may fail to answer, one time after the other, before a run gives up waiting."""
+_SILENT_FOR = 600.0
+"""Seconds for which Slurm may fail to answer before a run gives up waiting."""
 
 _MISSING_FOR = 20.0
 """Seconds after which a job is lost that neither Slurm nor the store knows of; shared file systems are slow to tell."""
@@ -57,6 +60,15 @@ class SlurmRunner:
         self._home = home
         self._told = told
         self._store = Store(home)
+
+    def refuse(self, jobs: Collection[Job]) -> None:
+        """Makes sure that Slurm's commands are here; whether it has what the jobs ask for it says itself.
+
+        Raises:
+            InputError: If they are not.
+        """
+        if jobs and which("sbatch") is None:
+            raise InputError("there is no Slurm here: sbatch is not found.", "Start from a login node of the cluster.")
 
     def run(self, graph: Graph, started: Callable[[Job], None]) -> Iterator[Outcome]:
         """Hands over what is not in the queue yet; gives outcomes as jobs leave it."""
@@ -92,13 +104,23 @@ class SlurmRunner:
 
 
 def _look_patiently() -> dict[str, Seen]:
-    """What is in the queue; a controller that is restarted or busy does not answer for a while."""
-    for _ in range(_TRIES - 1):
+    """What is in the queue; a controller that is restarted or busy does not answer for a while.
+
+    Raises:
+        JobError: If it has not answered for ten minutes.
+    """
+    since = time.monotonic()
+    is_told = False
+    while True:
         try:
             return look()
-        except JobError:
-            time.sleep(_LONGEST_WAIT)
-    return look()
+        except JobError as error:
+            if time.monotonic() - since >= _SILENT_FOR:
+                raise
+            if not is_told:
+                warn(f"{error} It is asked again for {_SILENT_FOR / 60:.0f} minutes; the jobs go on meanwhile.")
+                is_told = True
+        time.sleep(_LONGEST_WAIT)
 
 
 class _Waiting:
@@ -145,11 +167,16 @@ class _Waiting:
         """A job that could not say itself how it ended."""
         steps = self._store.progress(job) if job.stage in COUNTS_STEPS else None
         after = f" after {steps['done']} of {steps['total']} steps" if steps else ""
-        why = _WHY.get(seen.state if seen is not None else "", "it left Slurm's queue without a word")
+        why = self._why(job, seen.state if seen is not None else "")
         message = f"{job.name} failed{after}: {why} (job {place.id})."
         hint = f"Run again to resume. What it printed: {place.log}"
         failure = self._store.fail(job, message, hint)
         return Outcome(job.fingerprint, "failed", problem=Problem(message, hint), log=failure.log)
+
+    def _why(self, job: Job, state: str) -> str:
+        if state == "FAILED" and read_note(self._store.partial(job)) is None:
+            return "it ended before it began its work"
+        return _WHY.get(state, "it left Slurm's queue without a word")
 
 
 _WHY = {
@@ -157,5 +184,6 @@ _WHY = {
     "TIMEOUT": "Slurm's time limit came before it could end",
     "OUT_OF_MEMORY": "it needed more memory than it had asked Slurm for (memory_gib)",
     "NODE_FAIL": "its node failed",
-    "FAILED": "it ended before it began its work",
+    "FAILED": "its process ended without a word (killed for its memory, perhaps)",
+    "PREEMPTED": "Slurm gave its place to another job and did not put it back",
 }

@@ -18,7 +18,10 @@ from madx_pipeline.errors import JobError
 from madx_pipeline.jobs import Job
 
 _OVER = frozenset(
-    ("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "REVOKED", "TIMEOUT")
+    (
+        *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"),
+        *("REVOKED", "TIMEOUT"),
+    )
 )
 """States after which Slurm does nothing more with a job; whatever else there is may still lead to a run."""
 

@@ -110,6 +110,7 @@ def _parameters(job: Job, name: str, waits_for: list[str], cluster: Cluster) -> 
     if waits_for:
         asked["dependency"] = "afterany:" + ":".join(waits_for)
     asked["time"] = limits.time  # None is the partition's own: without it submitit would say 5 minutes
+    asked["srun_args"] = [f"--cpus-per-task={threads_of(job)}"]  # srun does not take it over since Slurm 22.05
     asked["additional_parameters"] = {"requeue": True}
     return asked
 

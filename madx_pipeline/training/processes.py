@@ -1,7 +1,8 @@
 """Several processes that share a training, each with a part of every step's examples (DistributedDataParallel).
 
 Started by `launch.py`, one a GPU, or some on the CPU. What is called here does nothing in a training of one process.
-All of them hold the whole model and do everything a stage does; files are written by the first alone.
+All of them hold the whole model and do everything a stage does; files are written by the first alone, but for the state
+of each one's random numbers, which goes into the same checkpoint.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -19,6 +20,8 @@ from tests.conftest import REPOSITORY
 from tests.end_to_end.story import madx
 from tests.hub_cache import put_in_cache
 from tests.published.adapter_builder import XLMR_BASE, AdapterShape, write_adapter
+from tests.runners.slurm_cluster import cluster, why_not
+from tests.runners.tiny import write_tiny
 
 TEXT = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
@@ -60,9 +63,45 @@ def test_every_madx_command_works_after_the_quickstart(quickstart: Path) -> None
             (quickstart / path).write_text("some text\n", encoding="utf-8")
     fill_default_cache(quickstart)
     for command in commands():
+        if "--runner" in command:  # after the quickstart there is nothing left to do for a runner
+            continue
         program, *arguments = shlex.split(command)
         if program == "madx":
             madx(*arguments, folder=quickstart, HOME=str(quickstart))
+
+
+RUNNERS = [command for command in commands() if command.startswith("madx run --runner")]
+
+
+def test_every_runner_has_a_command() -> None:
+    assert {shlex.split(command)[3] for command in RUNNERS} == {"serial", "local", "ray", "slurm"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [command for command in RUNNERS if "slurm" not in command])
+def test_every_command_with_a_runner_does_a_job(command: str, tmp_path: Path) -> None:
+    if "ray" in command:
+        pytest.importorskip("ray", reason="Ray is not installed: pip install madx-pipeline[ray]")
+    write_tiny(tmp_path)
+    done = madx(*shlex.split(command)[1:], "tiny.yaml", "--only", "prepare_base_model", folder=tmp_path)
+    assert "ran prepare_base_model" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.slurm
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+@pytest.mark.parametrize("command", [command for command in RUNNERS if "slurm" in command])
+def test_every_command_with_slurm_puts_a_job_into_the_queue(command: str, tmp_path: Path) -> None:
+    pytest.importorskip("submitit", reason="submitit is not installed: pip install madx-pipeline[slurm]")
+    write_tiny(tmp_path)
+    (tmp_path / "slurm").mkdir()
+    arguments = [*shlex.split(command)[1:], "tiny.yaml", "--only", "prepare_base_model"]
+    with cluster(tmp_path / "slurm") as variables:
+        done = madx(*arguments, folder=tmp_path, PATH=variables["PATH"], SLURM_CONF=variables["SLURM_CONF"])
+        assert "1 queued" in done.stdout
+        environment = {**os.environ, **variables}
+        jobs = subprocess.run(["squeue", "--noheader"], env=environment, capture_output=True, check=True)
+        assert len(jobs.stdout.splitlines()) == 1
 
 
 def fill_default_cache(home: Path) -> None:

@@ -95,12 +95,15 @@ def _configuration(folder: Path) -> str:
         "SelectTypeParameters": "CR_Core_Memory",
         "ReturnToService": "2",
         "MpiDefault": "none",
-        "KillWait": "5",
+        "KillWait": "20",
         "MaxArraySize": "100",
+        "PreemptType": "preempt/partition_prio",
+        "PreemptMode": "CANCEL",  # the harder one: what is preempted is gone unless it puts itself back
     }
     node = f"NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=3000 State=UNKNOWN"
-    partition = f"PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP"
-    return "\n".join([*(f"{name}={value}" for name, value in lines.items()), node, partition]) + "\n"
+    usual = f"PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1"
+    urgent = f"PartitionName=urgent Nodes={host} MaxTime=INFINITE State=UP PriorityTier=2"
+    return "\n".join([*(f"{name}={value}" for name, value in lines.items()), node, usual, urgent]) + "\n"
 
 
 def _wait_until_idle(folder: Path, variables: dict[str, str]) -> None:

@@ -31,6 +31,22 @@ def test_without_its_extra_a_runner_says_which_command_installs_it(
     assert [(problem.message, problem.hint) for problem in refused.value.problems] == [(message, hint)]
 
 
+@pytest.mark.parametrize("name", ["serial", "local", "slurm"])
+def test_a_job_that_has_to_be_made_again_is_refused_where_it_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """While planning its damage was not known, so the runner was made for no job at all."""
+    pytest.importorskip("submitit")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    job = make_job("job")
+    job.resources["gpus"] = 1
+    runner = make_runner(Choice(name), tmp_path, [])
+    with pytest.raises(InputError, match=r"asks for 1 GPU, this machine has 0|sbatch is not found"):
+        runner.refuse([job])
+    runner.close()
+
+
 def test_without_slurm_itself_that_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("submitit")
     monkeypatch.setenv("PATH", str(tmp_path))

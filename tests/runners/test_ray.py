@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psutil
 import pytest
@@ -18,13 +19,14 @@ from madx_pipeline.errors import InputError
 from madx_pipeline.execute import library_versions
 from madx_pipeline.jobs import Job, Plan
 from madx_pipeline.outcome import Outcome
+from madx_pipeline.ray_cluster import connect
 from madx_pipeline.runner import Selection, run_plan
 from madx_pipeline.runners import Choice, make_runner
 from madx_pipeline.runners.local import LocalRunner
 from madx_pipeline.runners.ray import RayRunner
 from madx_pipeline.store import Store
 from madx_pipeline.unfinished import read_note
-from tests.builders import Silent, make_job, make_plan_of
+from tests.builders import Silent, finish, make_job, make_plan_of
 from tests.end_to_end.story import artifact_bytes, environment, madx, madx_command, results_of
 from tests.runners.deeds import done, note
 from tests.runners.tiny import JOBS, write_tiny
@@ -140,6 +142,18 @@ def test_what_no_node_has_is_an_error_and_not_a_silent_wait(
     assert not ray.is_initialized()
 
 
+def test_a_damaged_artifact_that_no_node_could_make_again_is_an_error_too(cluster: Any, tmp_path: Path) -> None:
+    job = make_job("job")
+    job.resources["gpus"] = 1
+    store = Store(tmp_path)
+    store.open_for_writing()
+    (finish(store, job) / "out.txt").write_text("mad3", encoding="utf-8")
+    runner = make_runner(Choice("ray", address=cluster.address), tmp_path, [])
+    with pytest.raises(InputError, match=r"prepare_corpus asks for 1 GPU, the cluster has 0\."):
+        run_plan(make_plan_of(job), Selection({job.fingerprint}), store, runner, Silent())
+    assert not ray.is_initialized()
+
+
 def test_a_node_with_other_versions_is_refused_before_anything_runs(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +161,47 @@ def test_a_node_with_other_versions_is_refused_before_anything_runs(
     monkeypatch.setattr("madx_pipeline.ray_cluster.library_versions", lambda: ours)
     with pytest.raises(InputError, match=r"the node \S+ has torch 2\.\S+ \(here: 1\.0\)\."):
         make_runner(Choice("ray", address=cluster.address), tmp_path, [make_job("job")])
+
+
+def test_a_training_that_leaves_the_clusters_gpus_alone_is_warned_of(
+    cluster: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    node = cluster.add_node(num_cpus=1, num_gpus=2, memory=4 * 2**30, object_store_memory=100 * 2**20)
+    try:
+        training = make_job("training", stage="train_language_adapter")
+        make_runner(Choice("ray", address=cluster.address), tmp_path, [training, make_job("corpus")]).close()
+        [said] = caplog.messages
+        assert "train_language_adapter asks for no GPU and will not see the 2 of the cluster." in said
+        assert "resources: {train_language_adapter: {gpus: 1}}" in said
+        caplog.clear()
+        training.resources["gpus"] = 1
+        make_runner(Choice("ray", address=cluster.address), tmp_path, [training, make_job("corpus")]).close()
+        assert caplog.messages == []
+    finally:
+        cluster.remove_node(node)
+
+
+@pytest.mark.parametrize("error", [ray.exceptions.GetTimeoutError("no answer"), ray.exceptions.NodeDiedError("gone")])
+def test_a_node_that_does_not_say_which_versions_it_has_is_an_error_in_words(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def get(asked: list[Any], timeout: float) -> list[Any]:
+        assert 0 < timeout <= 120
+        raise error
+
+    monkeypatch.setattr(ray, "get", get)
+    with pytest.raises(InputError, match="not every node of the cluster says which versions it has: ") as refused:
+        make_runner(Choice("ray", address=cluster.address), tmp_path, [make_job("job")])
+    assert "ray status" in refused.value.problems[0].hint
+
+
+def test_the_dashboard_of_a_cluster_of_our_own_is_for_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(ray, "init", lambda **options: asked.update(options))
+    with patch.dict(os.environ):
+        connect(None, 1)
+        assert (asked["address"], asked["dashboard_host"]) == ("local", "127.0.0.1")
+        assert os.environ["RAY_AUTH_MODE"] == "token"
 
 
 def test_a_cluster_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
@@ -198,7 +253,7 @@ def test_ctrl_c_ends_a_cluster_of_our_own_and_another_runner_goes_on(tiny_serial
     )
     worker = training_with_checkpoint(tmp_path / "madx_runs", "train_language_adapter/")
     children = psutil.Process(process.pid).children(recursive=True)
-    assert not_for_strangers(process.pid, children)
+    assert asks_for_a_token(children)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
@@ -209,14 +264,10 @@ def test_ctrl_c_ends_a_cluster_of_our_own_and_another_runner_goes_on(tiny_serial
     assert artifact_bytes(tmp_path / "madx_runs") == artifact_bytes(tiny_serial / "madx_runs")
 
 
-def not_for_strangers(driver: int, processes: list[psutil.Process]) -> bool:
-    """Whether each process of Ray's asks for a token, and none offers a dashboard to the network."""
-    ports = [connection for one in processes for connection in one.net_connections() if connection.status == "LISTEN"]
-    boards = [port.laddr.ip for port in ports if port.laddr.port == 8265]
-    asks = all(
-        one.environ().get("RAY_AUTH_MODE") == "token" for one in processes if one.name() in ("gcs_server", "raylet")
-    )
-    return asks and all(ip == "127.0.0.1" for ip in boards)
+def asks_for_a_token(processes: list[psutil.Process]) -> bool:
+    """Whether each process of Ray's that listens asks whoever comes for a token."""
+    asked = [one.environ().get("RAY_AUTH_MODE") for one in processes if one.name() in ("gcs_server", "raylet")]
+    return len(asked) == 2 and set(asked) == {"token"}
 
 
 def training_with_checkpoint(home: Path, name: str) -> int:

@@ -1,13 +1,16 @@
-"""A real Slurm on this machine: a run to the end, left and taken up again, put back, out of time, cancelled."""
+"""A real Slurm on this machine: a run to the end, left and taken up again, put back, preempted, out of time,
+cancelled."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.end_to_end.story import artifact_bytes, environment, madx, madx_command, results_of
 from tests.runners.slurm_cluster import cluster, why_not
 from tests.runners.tiny import TRAINING, write_tiny
@@ -133,6 +137,27 @@ def test_a_time_limit_that_is_too_short_puts_it_back_and_a_cancelled_job_is_repo
     assert "not run: train_task_adapter/topic/en/1/en was not run: train_language_adapter/en failed." in output
     wait_for(lambda: call(slurm, "squeue", "--noheader") == "")
     assert status(folder, slurm)["train_language_adapter/en"]["state"] == "failed"
+
+
+def test_a_preempted_job_puts_itself_back_and_one_that_is_cancelled_after_that_does_not(
+    slurm: dict[str, str], tmp_path: Path
+) -> None:
+    printed = tmp_path / "printed.txt"
+    program = shlex.join([sys.executable, "-m", "tests.runners.sitting", str(tmp_path)])
+    asks = ["--parsable", "--requeue", "--array=0-0", "--cpus-per-task=2", f"--chdir={REPOSITORY}"]
+    asks += [f"--output={printed}", "--open-mode=append", f"--wrap=srun --unbuffered {program}"]
+    job = call(slurm, "sbatch", *asks).strip()
+
+    def lines(what: str) -> int:
+        return printed.read_text(encoding="utf-8").count(what) if printed.exists() else 0
+
+    wait_for(lambda: lines("begun") == 1)
+    call(slurm, "sbatch", "--partition=urgent", "--cpus-per-task=2", "--output=/dev/null", "--wrap=true")
+    wait_for(lambda: lines("goes on later") == 1)
+    wait_for(lambda: lines("begun") == 2)
+    call(slurm, "scancel", job)
+    wait_for(lambda: lines(f"it was cancelled in Slurm (job {job}_0)") == 1)
+    wait_for(lambda: call(slurm, "squeue", "--noheader") == "")
 
 
 def test_what_slurm_refuses_is_bad_input_and_nothing_is_left_in_the_queue(
