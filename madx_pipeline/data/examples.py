@@ -141,6 +141,11 @@ class Pair(Example):
         """The label."""
         return [self.label]
 
+    @property
+    def has_content(self) -> bool:
+        """Whether one of them is not blank: a data set may lack a text, and scores published on it count the pair."""
+        return any(text.strip() for text in self.strings)
+
     def cleaned(self, normal: Normal, labels: Sequence[str]) -> Self:
         """The texts in their normal form, with another label."""
         return type(self)(normal(self.text), normal(self.second), labels[0])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from madx_pipeline.adapter_model import AdapterModel
     from madx_pipeline.tasks import Encoded, Example, Prediction, TaskType
 
-VERSION = 1
+VERSION = 2
 
 
 class Params(stage.Params):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from madx_pipeline.data.sources import Split, TaskSource
     from madx_pipeline.data.task_split import TaskSplit
 
-VERSION = 2
+VERSION = 3
 
 MANY_ORPHANS = 0.05
 """Share of entities that begin with I- from which a soft check warns; published IOB2 data has below 0.01."""

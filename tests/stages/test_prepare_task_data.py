@@ -289,7 +289,7 @@ def test_real_named_entities_cross_from_english_once_the_recipe_maps_what_differ
 
 
 def test_a_pair_keeps_both_of_its_texts(tasks: Tasks) -> None:
-    content = 'premise\thypothesis\tlabel\na b\tc\tneutral\n\tc\tneutral\na "b\t  c\tcontradictory\n'
+    content = 'premise\thypothesis\tlabel\na b\tc\tneutral\n \t \tneutral\na "b\t  c\tcontradictory\n'
     out = tasks.of_files("americasnli", "en", dict.fromkeys(ALL, content))
     assert rows(out, "test") == [
         {"text": "a b", "text_pair": "c", "label": "neutral"},
@@ -298,6 +298,13 @@ def test_a_pair_keeps_both_of_its_texts(tasks: Tasks) -> None:
     assert out.facts["labels"] == ["contradiction", "neutral"]
     assert (out.facts["splits"]["test"]["empty"], out.facts["splits"]["test"]["mapped"]) == (1, 1)
     assert out.facts["repeated"] == {"validation_in_train": 2, "test_in_train": 2}
+
+
+def test_a_pair_that_lacks_one_of_its_texts_is_kept(tasks: Tasks) -> None:
+    content = "premise\thypothesis\tlabel\n \tc\tneutral\na\t\tneutral\n"
+    out = tasks.of_files("americasnli", "en", dict.fromkeys(ALL, content))
+    assert [(row["text"], row["text_pair"]) for row in rows(out, "test")] == [(" ", "c"), ("a", "")]
+    assert out.facts["splits"]["test"]["empty"] == 0
 
 
 def trees(*sentences: list[tuple[str, int, str]]) -> str:
