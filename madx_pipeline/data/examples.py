@@ -18,6 +18,9 @@ from madx_pipeline.records import Json
 Normal = Callable[[str], str]
 """Brings a string into the one Unicode form of all text (NFC)."""
 
+HIDDEN = "Hidden answers of a test set cannot be scored: take a split that has them."
+"""What to do where a label is none."""
+
 
 class Example(ABC):
     """One labelled example."""
@@ -190,7 +193,7 @@ class Choice(Example):
         names = choice_names(len(self.choices))
         if labels[0] not in names:
             message = f'the right choice is "{labels[0]}"; possible: {", ".join(names)} ("{self.premise[:40]}").'
-            raise JobError(message, "Hidden answers of a test set cannot be scored: take a split that has them.")
+            raise JobError(message, HIDDEN)
         choices = [normal(choice) for choice in self.choices]
         return type(self)(normal(self.premise), normal(self.question), choices, labels[0])
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from madx_pipeline.data.examples import Example
+from madx_pipeline.data.examples import HIDDEN, Example
 from madx_pipeline.data.reading import example_of, read_file
 from madx_pipeline.data.sources import HubTable, TaskSource
 from madx_pipeline.errors import JobError
@@ -48,7 +48,7 @@ def hub_rows(table: HubTable, split: str) -> Iterator[dict[str, Json]]:
     """The rows of a split in parquet, one at a time, under our names of the columns; labels as names.
 
     Raises:
-        JobError: If the files cannot be had, or have other columns.
+        JobError: If the files cannot be had, have other columns, or hide a label behind a number of no class.
     """
     from datasets import load_dataset
 
@@ -61,7 +61,7 @@ def hub_rows(table: HubTable, split: str) -> Iterator[dict[str, Json]]:
     names = {ours: _class_names(rows.features[theirs]) for ours, theirs in columns.items()}
     for row in rows.select_columns(list(columns.values())):
         if table.ids is None or str(row[columns["id"]]).startswith(table.ids):
-            yield {ours: _named(row[theirs], names[ours]) for ours, theirs in columns.items()}
+            yield {ours: _named(row[theirs], names[ours], table) for ours, theirs in columns.items()}
 
 
 def hub_examples(table: HubTable, split: str, source: TaskSource) -> Iterator[Example]:
@@ -120,8 +120,12 @@ def _as_names(value: Json, names: Mapping[str, str], table: HubTable) -> Json:
     return [str(label) for label in labels] if isinstance(value, list) else str(value)
 
 
-def _named(value: Json, names: list[str] | None) -> Json:
-    """Class numbers as names."""
+def _named(value: Json, names: list[str] | None, table: HubTable) -> Json:
+    """Class numbers as names; -1, which stands for a hidden label, must not become the last class."""
     if names is None:
         return value
+    for number in value if isinstance(value, list) else [value]:
+        if number not in range(len(names)):
+            message = f"{table.repository}: a label is {number}; possible: 0 to {len(names) - 1} ({', '.join(names)})."
+            raise JobError(message, HIDDEN)
     return [names[number] for number in value] if isinstance(value, list) else names[value]

@@ -18,6 +18,7 @@ from madx_pipeline.data.formats import (
     SquadFormat,
     TreesFormat,
 )
+from madx_pipeline.errors import JobError
 from madx_pipeline.records import Json
 
 Questions = Mapping[str, str]
@@ -36,11 +37,24 @@ def example_of(row: Mapping[str, Json], questions: Questions | None = None) -> E
         return Question(row["id"], row["question"], row["context"], answers)
     if "premise" in row:
         choices = [row[name] for name in choice_names(len(row)) if name in row]
-        asked = row["question"].strip()
-        return Choice(row["premise"], (questions or {}).get(asked, asked), choices, row["label"])
+        return Choice(row["premise"], _in_words(row, questions), choices, row["label"])
     if "text_pair" in row:
         return Pair(row["text"], row["text_pair"], row["label"])
     return Text(row["text"], row["label"])
+
+
+def _in_words(row: Mapping[str, Json], questions: Questions | None) -> str:
+    """What is asked; where a card names kinds of questions, one of these or already in its words."""
+    asked: str = row["question"].strip()
+    if questions is None or asked in questions.values():
+        return asked
+    if asked not in questions:
+        kinds = ", ".join(questions)
+        raise JobError(
+            f'the question is "{asked}"; possible: {kinds} ("{row["premise"][:40]}").',
+            "Spell it so in the file, or take a card whose questions are in words.",
+        )
+    return questions[asked]
 
 
 def read_file(path: Path, read: ReadOptions, questions: Questions | None = None) -> Iterator[Example]:
@@ -49,10 +63,10 @@ def read_file(path: Path, read: ReadOptions, questions: Questions | None = None)
     Args:
         path: The file.
         read: How it is laid out.
-        questions: Kinds of questions to questions in words; others stay as they are.
+        questions: Kinds of questions to questions in words; None where questions are in words already.
 
     Raises:
-        JobError: If the file is not laid out as `read` says, with the line.
+        JobError: If the file is not laid out as `read` says, with the line, or asks what `questions` does not have.
     """
     if isinstance(read, ConlluFormat | TreesFormat):
         from madx_pipeline.data.conllu_reader import read_conllu
