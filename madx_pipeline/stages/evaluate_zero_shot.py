@@ -52,7 +52,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     on_fastest_device(model)
     checks.check_stack(model, stack, out)
     labels = head_labels(model, head)
-    check_labels(kind, examples, labels, inputs["task_data"], out)
+    check_labels(kind, examples, labels, inputs["task_data"], "test", out)
     encode = partial(_encoded, inputs, params, kind, labels)
     encoded = encode(examples)
     parts.check_every_part_counts(model, kind, encode, examples, out)

@@ -154,7 +154,7 @@ def test_a_map_in_the_recipe_settles_it(tasks: Tasks, english: Workspace) -> Non
     out = tasks.of_files("conll", "sw", {"test": text}, english, labels={"DATE": "O", "ORG": "LOC"})
     assert [row["labels"] for row in rows(out, "test")] == [["O", "O"], ["B-LOC"]]
     assert out.facts["splits"]["test"]["mapped"] == 3
-    assert out.facts["label_map"] == {"DATE": "O", "ORG": "LOC"}
+    assert out.facts["label_map"] == {"test": {"DATE": "O", "ORG": "LOC"}}
 
 
 def test_a_label_that_only_the_source_s_own_test_set_has_is_an_error_too(tasks: Tasks) -> None:
@@ -347,6 +347,31 @@ def test_a_relation_the_source_does_not_have_is_an_error_with_a_choice(tasks: Ta
     kept = tasks.of_files("ud_parsing", "vi", {"test": OTHER_TREE}, source, labels={"clf": "clf"})
     assert [rows(done, "test")[0]["labels"][0] for done in (mapped, kept)] == ["nmod", "clf"]
     assert kept.facts["labels"] == source.facts["labels"]
+
+
+def test_where_training_data_is_another_card_s_a_label_of_the_test_set_can_be_kept_too(
+    tasks: Tasks, tmp_path: Path
+) -> None:
+    for name, content in (("train", ENGLISH_TREE), ("test", OTHER_TREE)):
+        (tmp_path / f"{name}.conllu").write_text(content, encoding="utf-8")
+    learnt = {"card": "ud_parsing", "files": {"train": "train.conllu", "validation": "train.conllu"}}
+    files = {"en": {"test": "test.conllu"}}
+    given = {"card": "ud_parsing", "train_on": learnt, "files": files}
+    with pytest.raises(JobError, match="has the label clf"):
+        tasks.of(TaskChoice.model_validate(given), "en")
+    done = tasks.of(TaskChoice.model_validate({**given, "labels": {"clf": "clf"}}), "en")
+    assert rows(done, "test")[0]["labels"][0] == "clf"
+    assert "clf" not in done.facts["labels"]
+    assert done.facts["label_map"] == {"train": {}, "validation": {}, "test": {"clf": "clf"}}
+
+
+def test_choices_are_labelled_by_their_places_whether_or_not_each_is_ever_right(tasks: Tasks) -> None:
+    choices = [f"c{number}" for number in range(1, 12)]
+    header = "\t".join(["premise", "question", *choices, "label"])
+    row = "\t".join(["p", "cause", *choices, "choice2"])
+    read = {"separator": "tab", "header": True, "choices": choices}
+    out = tasks.of_files("xcopa", "en", dict.fromkeys(ALL, f"{header}\n{row}\n"), read=read)
+    assert out.facts["labels"] == [f"choice{number}" for number in range(1, 12)]
 
 
 def test_an_entity_type_can_be_kept_as_well(tasks: Tasks) -> None:
