@@ -16,7 +16,7 @@ from tests.tasks.tiny_world import QUICK, SOURCE, TARGET, TinyWorld, run_stage
 PARTS = {
     "topics": set[str](),
     "pairs": {"text_reaches_the_model", "text_pair_reaches_the_model"},
-    "choice": {"premise_reaches_the_model", "choices_reaches_the_model"},
+    "choice": {"premise_reaches_the_model", "choices_reaches_the_model", "every_choice_reaches_the_model"},
     "questions": {"question_reaches_the_model"},
     "parsing": set[str](),
 }
@@ -92,7 +92,7 @@ def test_a_sentence_longer_than_the_model_is_parsed_in_parts_and_the_report_says
 def test_a_relation_that_the_recipe_keeps_counts_as_wrong(world: TinyWorld, tmp_path: Path) -> None:
     tuned = trained(world, "parsing")
     scores = {}
-    for name, kept in (("obj", {}), ("clf", {"clf": "clf"})):
+    for name, kept in (("obj", {}), ("clf", {"test": {"clf": "clf"}})):
         data = world.task_data("parsing", SOURCE, label_map=kept)
         text = (data.path / "test.jsonl").read_text(encoding="utf-8")
         (data.path / "test.jsonl").write_text(text.replace('"obj"', f'"{name}"'), encoding="utf-8")
