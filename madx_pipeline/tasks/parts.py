@@ -71,9 +71,11 @@ def _check_choices_differ(scores: Sequence[torch.Tensor], probes: Sequence[Examp
         both = zip(scores, (probe["choices"] for probe in probes), strict=True)
         gaps = [abs(float(score[one] - score[other])) for score, choices in both if choices[one] != choices[other]]
         differences += [max(gaps)] if gaps else []
-    smallest = min(differences, default=None)
+    if not differences:
+        return
+    smallest = min(differences)
     detail = "Largest difference between the scores of two choices of an example, for the two places where it is least."
-    out.check("every_choice_reaches_the_model", smallest is None or smallest > _NOTICEABLE, smallest, detail)
+    out.check("every_choice_reaches_the_model", smallest > _NOTICEABLE, smallest, detail)
 
 
 def _other(values: Sequence[object], index: int) -> object:
