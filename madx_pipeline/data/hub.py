@@ -83,7 +83,7 @@ def hub_examples(table: HubTable, split: str, source: TaskSource) -> Iterator[Ex
     for row in hub_rows(table, split):
         for column in {"label", "labels"} & row.keys():
             row[column] = _as_names(row[column], source.labels or {}, table)
-        yield example_of(row, source.questions)
+        yield example_of(row, source.questions, table.repository)
 
 
 def _unreachable(table: HubTable, pattern: str, cause: str) -> JobError:

@@ -62,6 +62,8 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     )
     if source.label_scheme == "iob2":
         _check_iob2(splits, out)
+    if source.label_scheme == "span":
+        _check_places(splits, out)
 
 
 def _provenance(source: TaskSource, inputs: Inputs) -> dict[str, Json]:
@@ -76,7 +78,8 @@ def _provenance(source: TaskSource, inputs: Inputs) -> dict[str, Json]:
             places = dict.fromkeys(place(part, split, inputs.locations) for split in splits)
             revision = part.hub.revision if part.hub is not None else part.github.commit if part.github else ""
             at = f", revision {revision[:12]}" if revision else ""
-            origins[f"{part.card}: {'; '.join(places)}{at}"] = None
+            cut = f", {part.held_out:.0%} of its training articles held out for validation" if part.held_out else ""
+            origins[f"{part.card}: {'; '.join(places)}{at}{cut}"] = None
     cards = dict.fromkeys(part.card for part in (source, source.test) if part is not None)
     return {"licence": "; ".join(task_card(card).licence for card in cards), "origin": "; ".join(origins)}
 
@@ -103,6 +106,13 @@ def _check_iob2(splits: Mapping[Split, TaskSplit], out: Workspace) -> None:
     share = splits[worst].orphan_share
     detail = f"{share:.1%} of the entities in {worst} begin with I-; in IOB2 every entity begins with B-."
     out.check("labels_are_iob2", share < MANY_ORPHANS, round(share, 6), detail, hard=False)
+
+
+def _check_places(splits: Mapping[Split, TaskSplit], out: Workspace) -> None:
+    """Warns where answers were not where the data says: of equal pieces of a text the wrong one may be taken."""
+    moved = sum(split.counts["moved"] for split in splits.values())
+    detail = "Answers that are not where the data says, and were taken at the nearest place that says the same."
+    out.check("answers_are_in_their_places", not moved, moved, detail, hard=False)
 
 
 def _labels(splits: Mapping[Split, TaskSplit], source: TaskSource, inputs: Inputs) -> list[str]:

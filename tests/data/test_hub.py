@@ -10,9 +10,10 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 
 from madx_pipeline.cards import corpus_card
 from madx_pipeline.data.card_models import HubSource, TaskChoice
-from madx_pipeline.data.examples import Answer, Choice, Pair, Question, Tagged, Text
+from madx_pipeline.data.examples import Choice, Pair, Tagged, Text
 from madx_pipeline.data.hub import hub_examples, hub_files, hub_rows
 from madx_pipeline.data.labelled import labelled
+from madx_pipeline.data.questions import Answer, Question
 from madx_pipeline.data.raw_text import raw_text
 from madx_pipeline.data.reading import example_of
 from madx_pipeline.data.sources import CorpusSource, HubTable, Split, TaskSource

@@ -14,10 +14,11 @@ import pytest
 from madx_pipeline.cards import task_card
 from madx_pipeline.data.card_models import TaskChoice
 from madx_pipeline.data.cleaning import cleaned
-from madx_pipeline.data.examples import Example, Question
+from madx_pipeline.data.examples import Example
 from madx_pipeline.data.formats import TableFormat
 from madx_pipeline.data.labelled import labelled
 from madx_pipeline.data.labels import check_scheme, orphans
+from madx_pipeline.data.questions import Question
 from madx_pipeline.data.reading import read_file
 from madx_pipeline.data.sources import TaskSource
 from madx_pipeline.data.task_split import TaskSplit

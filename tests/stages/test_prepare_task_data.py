@@ -374,6 +374,16 @@ def test_choices_are_labelled_by_their_places_whether_or_not_each_is_ever_right(
     assert out.facts["labels"] == [f"choice{number}" for number in range(1, 12)]
 
 
+def test_answers_that_had_to_be_moved_get_a_warning(tasks: Tasks) -> None:
+    answers = [{"text": "b", "answer_start": 7}]
+    paragraph = {"context": "a b c", "qas": [{"id": "1", "question": "q", "answers": answers}]}
+    text = json.dumps({"data": [{"title": "t", "paragraphs": [paragraph]}]})
+    out = tasks.of_files("xquad", "en", dict.fromkeys(ALL, text))
+    [check] = out.checks
+    assert (check.name, check.passed, check.value, check.hard) == ("answers_are_in_their_places", False, 3, False)
+    assert out.facts["splits"]["test"]["moved"] == 1
+
+
 def test_an_entity_type_can_be_kept_as_well(tasks: Tasks) -> None:
     source = tasks.of_files("conll", "en", dict.fromkeys(ALL, SENTENCE))
     dates: dict[Split, str] = {"test": "Ana B-PER\nMay B-DATE\n\n"}
