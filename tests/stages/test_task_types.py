@@ -20,6 +20,11 @@ PARTS = {
     "questions": {"question_reaches_the_model"},
     "parsing": set[str](),
 }
+CUT = {
+    "topics": ["1 of 31 texts (3.2%) were too long and cut at the end."],
+    "pairs": ["1 of 31 pairs (3.2%) were too long; the longer text of each was cut at the end."],
+    "choice": ["1 of 31 examples (3.2%) were too long; their premise or a choice was cut at the end."],
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +62,7 @@ def test_a_type_of_task_is_learnt_and_evaluated_in_another_language(
     measure = measure_of(metric, answers.names)
     assert float(measure.score(measure.counts_of(answers).sum(axis=0))) == out.facts["values"][metric]
     assert len(answers.lengths) == out.facts["examples"] == 31
+    assert [note for note in out.facts["warnings"] if "cut at" in note] == CUT.get(task, [])
 
 
 def test_low_rank_updates_learn_trees_too(world: TinyWorld, tmp_path: Path) -> None:
