@@ -433,7 +433,9 @@ def test_a_card_says_what_of_it_can_be_had_without_a_network(
     assert isinstance(source, HubSource)
     folder = tmp_path / "datasets--rajpurkar--squad" / "snapshots" / str(source.revision) / "plain_text"
     folder.mkdir(parents=True)
-    (folder / "train-00000-of-00001.parquet").touch()
+    (folder / "train-00000-of-00002.parquet").touch()
     assert reach(task_card("squad")).endswith("0 of 1 languages")
     (folder / "validation-00000-of-00001.parquet").touch()
+    assert reach(task_card("squad")).endswith("0 of 1 languages")  # one of two files of train
+    (folder / "train-00001-of-00002.parquet").touch()
     assert reach(task_card("squad")) == "in the cache, from the Hub"

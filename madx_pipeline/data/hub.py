@@ -8,7 +8,7 @@ login node) is found again without a network, and an interrupted download goes o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,12 @@ def hub_examples(table: HubTable, split: str, source: TaskSource) -> Iterator[Ex
         yield example_of(row, source.questions, table.repository)
 
 
+def expected_files(files: Sequence[Path]) -> int:
+    """How many files there should be, by the numbers in their names (`train-00000-of-00002.parquet`)."""
+    numbered = [found for path in files if (found := _SHARD.search(path.name)) is not None]
+    return max((int(found[2]) for found in numbered), default=len(files))
+
+
 def _unreachable(table: HubTable, pattern: str, cause: str) -> JobError:
     return JobError(
         f"{pattern} of the data set {table.repository} cannot be had from the hub: {cause}.",
@@ -96,8 +102,7 @@ def _unreachable(table: HubTable, pattern: str, cause: str) -> JobError:
 
 def _check_complete(files: list[Path], table: HubTable) -> None:
     """A cache may hold only some of the parts of a split: then the split would be cut short without a word."""
-    numbered = [found for path in files if (found := _SHARD.search(path.name)) is not None]
-    expected = max((int(found[2]) for found in numbered), default=len(files))
+    expected = expected_files(files)
     if len(files) < expected:
         raise JobError(
             f"{table.repository}: {len(files)} of {expected} files of {files[0].parent.name} are in the cache.",
