@@ -47,6 +47,29 @@ def task_card(name: str) -> TaskCard:
     return _read_card("tasks", name, TaskCard)
 
 
+def called_by_data_sets(called: str) -> str | None:
+    """Our code of what the cards' data sets call a language, in any case and with `_` or `-`; None where none does.
+
+    Only names that are more than a bare code: `als` is Alemannic to Wikipedia and Tosk Albanian to everybody else.
+    """
+    return _codes_by_name().get(_key(called))
+
+
+@cache
+def _codes_by_name() -> dict[str, str]:
+    cards: list[CorpusCard | TaskCard] = [corpus_card(name) for name in card_names("corpora")]
+    cards += [task_card(name) for name in card_names("tasks")]
+    found: dict[str, set[str]] = {}
+    for card in cards:
+        for code, called in card.languages.items() if isinstance(card.languages, dict) else ():
+            found.setdefault(_key(called), set()).add(code)
+    return {called: codes.pop() for called, codes in found.items() if len(codes) == 1 and "-" in called}
+
+
+def _key(called: str) -> str:
+    return called.lower().replace("_", "-")
+
+
 def _read_card(kind: CardKind, name: str, model: type[_Card]) -> _Card:
     names = card_names(kind)
     if name not in names:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from madx_pipeline.data.card_models import CorpusChoice, TaskChoice
-from madx_pipeline.languages import language_problem
+from madx_pipeline.language_names import language_problem
 from madx_pipeline.methods import METHOD_SPECS, Method
 from madx_pipeline.published.choices import COMMIT, AdapterChoice
 from madx_pipeline.slurm.config import Cluster

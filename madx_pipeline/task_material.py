@@ -163,7 +163,7 @@ class _Lookup:
         """What a job is told; the recipe's names of labels come after those of the card."""
         card, labels = self.card, self.choice.labels
         named = {theirs: labels.get(ours, ours) for theirs, ours in card.labels.items()}
-        return TaskSource(
+        told = TaskSource(
             card=card.name,
             task_type=card.task_type,
             label_scheme=card.label_scheme,
@@ -173,6 +173,7 @@ class _Lookup:
             answers_in=self.taken if card.task_type == "question_answering" else None,
             **material,
         )
+        return told.model_copy(update={"held_out": card.held_out}) if told.is_cut else told
 
 
 def _take_data(language: str, taken: str) -> str:

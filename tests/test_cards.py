@@ -358,7 +358,9 @@ def test_training_data_may_come_from_another_card_and_the_test_set_stays_the_own
     choice = TaskChoice.model_validate({"card": "xquad", "train_on": "squad"})
     source = TaskSource.model_validate(task(choice, "en", folder, ALL).source)
     assert source.hub is not None
-    assert (source.hub.repository, list(source.hub.files)) == ("rajpurkar/squad", ["train", "validation"])
+    assert source.hub.repository == "rajpurkar/squad"
+    assert source.hub.files == dict.fromkeys(("train", "validation"), "plain_text/train-*.parquet")
+    assert source.held_out == 0.05  # XQuAD is the translation of SQuAD's own validation split
     assert source.test is not None
     assert source.test.hub is not None
     assert source.test.hub.files == {"test": "xquad.en/validation-*.parquet"}
@@ -431,7 +433,9 @@ def test_a_card_says_what_of_it_can_be_had_without_a_network(
     assert isinstance(source, HubSource)
     folder = tmp_path / "datasets--rajpurkar--squad" / "snapshots" / str(source.revision) / "plain_text"
     folder.mkdir(parents=True)
-    (folder / "train-00000-of-00001.parquet").touch()
+    (folder / "train-00000-of-00002.parquet").touch()
     assert reach(task_card("squad")).endswith("0 of 1 languages")
     (folder / "validation-00000-of-00001.parquet").touch()
+    assert reach(task_card("squad")).endswith("0 of 1 languages")  # one of two files of train
+    (folder / "train-00001-of-00002.parquet").touch()
     assert reach(task_card("squad")) == "in the cache, from the Hub"

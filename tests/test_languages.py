@@ -10,12 +10,12 @@ import pytest
 from madx_pipeline.base_models import known_names, languages_seen
 from madx_pipeline.cards import card_names, corpus_card, task_card
 from madx_pipeline.cli import main
+from madx_pipeline.language_names import language_problem
 from madx_pipeline.languages import (
     canonical,
     group_of,
     is_language,
     language_name,
-    language_problem,
     near_codes,
     own_name,
     script_of,
@@ -39,6 +39,15 @@ from madx_pipeline.published.catalogue import catalogues
         ("nob", "nb"),
         ("nor", "no"),
         ("tgl", "tl"),
+        ("zh-TW", "zh-Hant"),
+        ("zh-HK", "zh-Hant"),
+        ("zh-Hant-TW", "zh-Hant"),
+        ("zh-CN", "zh"),
+        ("zho-Hans-CN", "zh"),
+        ("zh-yue", "yue"),
+        ("zh-hak", "hak"),
+        ("zh-min-nan", "nan"),
+        ("be-x-old", "be-tarask"),
     ],
 )
 def test_a_language_has_one_code_and_a_recipe_with_another_is_told_which(written: str, code: str) -> None:
@@ -50,7 +59,8 @@ def test_a_language_has_one_code_and_a_recipe_with_another_is_told_which(written
 
 
 @pytest.mark.parametrize(
-    "code", ["sw", "zh", "zh-Hant", "no", "nb", "nn", "qu", "quy", "quz", "swh", "tl", "fil", "sh"]
+    "code",
+    ["sw", "zh", "zh-Hant", "no", "nb", "nn", "qu", "quy", "quz", "swh", "tl", "fil", "sh", "pt-BR", "als", "jv-x-bms"],
 )
 def test_codes_of_languages_that_others_merge_are_codes_of_their_own(code: str) -> None:
     assert canonical(code) == code
@@ -70,6 +80,27 @@ def test_codes_of_languages_that_others_merge_are_codes_of_their_own(code: str) 
         ("zho_Hant", "zh-Hant"),
         ("cmn_Hani", "zh"),
         ("nob_Latn", "nb"),
+        ("UD_Norwegian-Nynorsk", "nn"),
+        ("UD_Norwegian-NynorskLIA", "nn"),
+        ("UD_Norwegian-Bokmaal", "nb"),
+        ("no_nynorsk", "nn"),
+        ("no_bokmaal", "nb"),
+        ("zh-classical", "lzh"),
+        ("zh_classical", "lzh"),
+        ("20231101.zh-classical", "lzh"),
+        ("zh_TW", "zh-Hant"),
+        ("zh_tw", "zh-Hant"),
+        ("zh_hant", "zh-Hant"),
+        ("zh_Hans", "zh"),
+        ("UD_Chinese-GSD", "zh-Hant"),
+        ("UD_Chinese-GSDSimp", "zh"),
+        ("zh_gsd", "zh-Hant"),
+        ("bat-smg", "sgs"),
+        ("map-bms", "jv-x-bms"),
+        ("roa-rup", "rup"),
+        ("roa-tara", "nap-x-tara"),
+        ("cbk-zam", "cbk"),
+        ("pt_BR", "pt-BR"),
     ],
 )
 def test_what_a_data_set_calls_a_language_is_answered_with_its_code(called: str, code: str) -> None:
@@ -85,6 +116,8 @@ def test_near_languages_are_the_group_its_members_and_other_scripts_nearest_firs
     assert near_codes("nb", ["da", "nn", "no"]) == ["no", "nn"]
     assert near_codes("zh", ["ja", "yue", "zh-Hant"]) == ["zh-Hant", "yue"]
     assert near_codes("swh", ["sw", "zu"]) == ["sw"]
+    assert near_codes("zh-TW", ["zh", "zh-Hant", "ja"])[0] == "zh-Hant"
+    assert near_codes("zh-CN", ["zh", "zh-Hant", "ja"])[0] == "zh"
     assert near_codes("qaa", ["qab", "en"]) == []
 
 

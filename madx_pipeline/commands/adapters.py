@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import typer
 
 from madx_pipeline.errors import InputError, Problem, suggestion
-from madx_pipeline.languages import language_name, language_problem, near_codes
+from madx_pipeline.language_names import language_problem
+from madx_pipeline.languages import language_name, near_codes
 from madx_pipeline.published.catalogue import (
     AdapterCatalogue,
     LanguageAdapter,

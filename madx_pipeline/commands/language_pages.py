@@ -6,7 +6,8 @@ from madx_pipeline.base_models import known_names, languages_seen
 from madx_pipeline.cards import card_names, corpus_card, task_card
 from madx_pipeline.data.card_models import Card
 from madx_pipeline.errors import InputError
-from madx_pipeline.languages import group_of, language_name, language_problem, near_codes, own_name, script_of
+from madx_pipeline.language_names import language_problem
+from madx_pipeline.languages import group_of, language_name, near_codes, own_name, script_of
 from madx_pipeline.miniature import LANGUAGES as MINIATURE_LANGUAGES
 from madx_pipeline.published.catalogue import catalogues
 

@@ -14,7 +14,8 @@ from madx_pipeline.commands.language_pages import language_page, language_rows
 from madx_pipeline.data.card_models import CorpusCard, TaskCard
 from madx_pipeline.data.reach import reach
 from madx_pipeline.errors import InputError, nearest, suggestion
-from madx_pipeline.languages import is_language, language_problem
+from madx_pipeline.language_names import language_problem
+from madx_pipeline.languages import is_language
 from madx_pipeline.published.catalogue import catalogue_of
 from madx_pipeline.recipe_file import recipe_names
 from madx_pipeline.shipped import recipes_folder, shipped_folder

@@ -18,7 +18,7 @@ from madx_pipeline.published.choices import TaskAdapterChoice
 
 ColumnName = Literal[
     "text", "text_pair", "words", "label", "labels", "premise", "question", "choice1", "choice2", "choice3",
-    "id", "context", "answers",
+    "id", "context", "answers", "title",
 ]  # fmt: skip
 
 
@@ -151,6 +151,8 @@ class TaskCard(Card):
     """The data's label to the name it has here, where the data numbers its labels or spells them in several ways."""
     questions: dict[str, str] | None = None
     """The data's name of a kind of question to the question in words, where it is no text."""
+    held_out: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of the articles of the training file that is the validation split, where the same file stands for both."""
 
 
 class CorpusChoice(_Part):

@@ -18,6 +18,9 @@ from madx_pipeline.records import Json
 Normal = Callable[[str], str]
 """Brings a string into the one Unicode form of all text (NFC)."""
 
+HIDDEN = "Hidden answers of a test set cannot be scored: take a split that has them."
+"""What to do where a label is none."""
+
 
 class Example(ABC):
     """One labelled example."""
@@ -39,6 +42,11 @@ class Example(ABC):
     @abstractmethod
     def row(self) -> dict[str, Json]:
         """What is written of it."""
+
+    @property
+    def group(self) -> str:
+        """What it has in common with other examples: where some are held out, all of a group are."""
+        return "\n".join(self.strings)
 
     @property
     def has_content(self) -> bool:
@@ -141,6 +149,11 @@ class Pair(Example):
         """The label."""
         return [self.label]
 
+    @property
+    def has_content(self) -> bool:
+        """Whether one of them is not blank: a data set may lack a text, and scores published on it count the pair."""
+        return any(text.strip() for text in self.strings)
+
     def cleaned(self, normal: Normal, labels: Sequence[str]) -> Self:
         """The texts in their normal form, with another label."""
         return type(self)(normal(self.text), normal(self.second), labels[0])
@@ -185,7 +198,7 @@ class Choice(Example):
         names = choice_names(len(self.choices))
         if labels[0] not in names:
             message = f'the right choice is "{labels[0]}"; possible: {", ".join(names)} ("{self.premise[:40]}").'
-            raise JobError(message, "Hidden answers of a test set cannot be scored: take a split that has them.")
+            raise JobError(message, HIDDEN)
         choices = [normal(choice) for choice in self.choices]
         return type(self)(normal(self.premise), normal(self.question), choices, labels[0])
 
@@ -197,71 +210,3 @@ class Choice(Example):
 def choice_names(count: int) -> list[str]:
     """What the choices of an example are called, in their order."""
     return [f"choice{number}" for number in range(1, count + 1)]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A part of a context that answers a question: its text, and the character at which it starts."""
-
-    text: str
-    start: int
-
-
-@dataclass(frozen=True)
-class Question(Example):
-    """A question, the text in which its answer is, and the answers that count as right.
-
-    Attributes:
-        number: The data set's id of the question.
-        question: The question.
-        context: The text.
-        answers: Right answers, the first of which is learnt.
-        language: BCP 47 code: answers are compared as it is usual for their language.
-    """
-
-    number: str
-    question: str
-    context: str
-    answers: tuple[Answer, ...]
-    language: str = ""
-
-    @property
-    def strings(self) -> list[str]:
-        """The question and the text."""
-        return [self.question, self.context]
-
-    @property
-    def labels(self) -> list[str]:
-        """None: the answer is a piece of text."""
-        return []
-
-    @property
-    def has_content(self) -> bool:
-        """Whether there is an answer: questions without one (SQuAD 2.0) are dropped."""
-        return bool(self.answers) and super().has_content
-
-    def cleaned(self, normal: Normal, labels: Sequence[str]) -> Self:
-        """The same in normal form; answers are found again where they have moved to.
-
-        Raises:
-            JobError: If an answer is not in the text.
-        """
-        context = normal(self.context)
-        answers = tuple(self._found(answer, context, normal) for answer in self.answers)
-        return replace(self, question=normal(self.question), context=context, answers=answers)
-
-    def _found(self, answer: Answer, context: str, normal: Normal) -> Answer:
-        """The occurrence of an answer that is nearest to where it should be."""
-        text, start = normal(answer.text), len(normal(self.context[: answer.start]))
-        if not text or text not in context:
-            raise JobError(f'question {self.number}: the answer "{text[:60]}" is not in its text.', "Correct the file.")
-        if context.startswith(text, start):
-            return Answer(text, start)
-        places = (place for place in range(len(context)) if context.startswith(text, place))
-        return Answer(text, min(places, key=lambda place: abs(place - start)))
-
-    def row(self) -> dict[str, Json]:
-        """`id`, `question`, `context`, `answers` (each `text` and `start`) and `language`."""
-        answers = [{"text": answer.text, "start": answer.start} for answer in self.answers]
-        asked = {"id": self.number, "question": self.question, "context": self.context}
-        return {**asked, "answers": answers, "language": self.language}

@@ -1,20 +1,38 @@
-"""Sets lines aside by what they say, not by where they stand: the same lines in any order of the corpus.
+"""Sets lines and examples aside by what they say, not by where they stand: the same ones in any order of the data.
 
-A line is held out when its hash is among the smallest. So the held-out part of a corpus that grows stays
-nearly the same, and one pass over the text is enough. The lines must be different ones: repeats are
-dropped before.
+A line or group of examples is held out when its hash is among the smallest. So the held-out part of a corpus that grows
+stays nearly the same, and one pass over the data is enough. Lines must be different ones: repeats are dropped before.
 """
 
 from __future__ import annotations
 
+import hashlib
 import heapq
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from madx_pipeline.data.examples import Example
+
 Tokens = NDArray[np.int32]
 """Token ids of a line. Shape (tokens,)."""
+
+
+def part(examples: Iterable[Example], share: float, *, held_out: bool) -> Iterator[Example]:
+    """The held-out part of labelled data, or the rest of it, in their order.
+
+    Args:
+        examples: All of them.
+        share: Share of the groups of examples (the articles of questions) that is held out (0 to 1).
+        held_out: Which of the two parts.
+    """
+    return (example for example in examples if (_hash(example.group) < share * 2**64) == held_out)
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
 
 
 class _Row(NamedTuple):

@@ -8,11 +8,11 @@ login node) is found again without a network, and an interrupted download goes o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from madx_pipeline.data.examples import Example
+from madx_pipeline.data.examples import HIDDEN, Example
 from madx_pipeline.data.reading import example_of, read_file
 from madx_pipeline.data.sources import HubTable, TaskSource
 from madx_pipeline.errors import JobError
@@ -48,7 +48,7 @@ def hub_rows(table: HubTable, split: str) -> Iterator[dict[str, Json]]:
     """The rows of a split in parquet, one at a time, under our names of the columns; labels as names.
 
     Raises:
-        JobError: If the files cannot be had, or have other columns.
+        JobError: If the files cannot be had, have other columns, or hide a label behind a number of no class.
     """
     from datasets import load_dataset
 
@@ -61,7 +61,7 @@ def hub_rows(table: HubTable, split: str) -> Iterator[dict[str, Json]]:
     names = {ours: _class_names(rows.features[theirs]) for ours, theirs in columns.items()}
     for row in rows.select_columns(list(columns.values())):
         if table.ids is None or str(row[columns["id"]]).startswith(table.ids):
-            yield {ours: _named(row[theirs], names[ours]) for ours, theirs in columns.items()}
+            yield {ours: _named(row[theirs], names[ours], table) for ours, theirs in columns.items()}
 
 
 def hub_examples(table: HubTable, split: str, source: TaskSource) -> Iterator[Example]:
@@ -83,7 +83,13 @@ def hub_examples(table: HubTable, split: str, source: TaskSource) -> Iterator[Ex
     for row in hub_rows(table, split):
         for column in {"label", "labels"} & row.keys():
             row[column] = _as_names(row[column], source.labels or {}, table)
-        yield example_of(row, source.questions)
+        yield example_of(row, source.questions, table.repository)
+
+
+def expected_files(files: Sequence[Path]) -> int:
+    """How many files there should be, by the numbers in their names (`train-00000-of-00002.parquet`)."""
+    numbered = [found for path in files if (found := _SHARD.search(path.name)) is not None]
+    return max((int(found[2]) for found in numbered), default=len(files))
 
 
 def _unreachable(table: HubTable, pattern: str, cause: str) -> JobError:
@@ -96,8 +102,7 @@ def _unreachable(table: HubTable, pattern: str, cause: str) -> JobError:
 
 def _check_complete(files: list[Path], table: HubTable) -> None:
     """A cache may hold only some of the parts of a split: then the split would be cut short without a word."""
-    numbered = [found for path in files if (found := _SHARD.search(path.name)) is not None]
-    expected = max((int(found[2]) for found in numbered), default=len(files))
+    expected = expected_files(files)
     if len(files) < expected:
         raise JobError(
             f"{table.repository}: {len(files)} of {expected} files of {files[0].parent.name} are in the cache.",
@@ -120,8 +125,12 @@ def _as_names(value: Json, names: Mapping[str, str], table: HubTable) -> Json:
     return [str(label) for label in labels] if isinstance(value, list) else str(value)
 
 
-def _named(value: Json, names: list[str] | None) -> Json:
-    """Class numbers as names."""
+def _named(value: Json, names: list[str] | None, table: HubTable) -> Json:
+    """Class numbers as names; -1, which stands for a hidden label, must not become the last class."""
     if names is None:
         return value
+    for number in value if isinstance(value, list) else [value]:
+        if number not in range(len(names)):
+            message = f"{table.repository}: a label is {number}; possible: 0 to {len(names) - 1} ({', '.join(names)})."
+            raise JobError(message, HIDDEN)
     return [names[number] for number in value] if isinstance(value, list) else names[value]

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from madx_pipeline.data.examples import Example, Question
+from madx_pipeline.data.examples import Example
 from madx_pipeline.data.github import github_file
+from madx_pipeline.data.held_out import part
 from madx_pipeline.data.hub import hub_examples
+from madx_pipeline.data.questions import Question
 from madx_pipeline.data.reading import example_of, read_file
 from madx_pipeline.data.sources import Split, TaskSource
 from madx_pipeline.data.text import check_unchanged
@@ -31,6 +33,8 @@ def labelled(
     """
     source = source.of(split)
     found = _labelled(source, split, locations, world_seed)
+    if source.held_out is not None and split != "test":
+        found = part(found, source.held_out, held_out=split == "validation")
     if source.answers_in is None:
         return found
     return (replace(example, language=source.answers_in) for example in found if isinstance(example, Question))

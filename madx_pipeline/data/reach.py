@@ -5,11 +5,12 @@ The plan says the same of the files of one job (`commands/fetches.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from madx_pipeline.data.card_models import CorpusCard, GithubSource, HubSource, TaskCard
 from madx_pipeline.data.github import github_path
+from madx_pipeline.data.hub import expected_files
 from madx_pipeline.data.sources import GithubFiles, HubTable
 
 
@@ -45,7 +46,7 @@ def cached_splits(table: HubTable | GithubFiles) -> dict[str, bool]:
         files = table.files.items()
         return {split: github_path(table.repository, table.commit, file).is_file() for split, file in files}
     folder = _snapshot(table)
-    return {split: _any(folder.glob(pattern)) for split, pattern in table.files.items()}
+    return {split: _is_whole(list(folder.glob(pattern))) for split, pattern in table.files.items()}
 
 
 def _snapshot(table: HubTable) -> Path:
@@ -55,5 +56,6 @@ def _snapshot(table: HubTable) -> Path:
     return Path(constants.HF_HUB_CACHE) / name / "snapshots" / table.revision
 
 
-def _any(paths: Iterable[Path]) -> bool:
-    return next(iter(paths), None) is not None
+def _is_whole(files: Sequence[Path]) -> bool:
+    """Whether there are files, and all of those that their names number."""
+    return bool(files) and len(files) >= expected_files(files)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from madx_pipeline.data.examples import Answer, Choice, Example, Pair, Parsed, Question, Tagged, Text, choice_names
+from madx_pipeline.data.examples import Choice, Example, Pair, Parsed, Tagged, Text, choice_names
 from madx_pipeline.data.formats import (
     ColumnsFormat,
     ConlluFormat,
@@ -18,29 +18,51 @@ from madx_pipeline.data.formats import (
     SquadFormat,
     TreesFormat,
 )
+from madx_pipeline.data.questions import Question
+from madx_pipeline.errors import JobError
 from madx_pipeline.records import Json
 
 Questions = Mapping[str, str]
 """What data says for a kind of question (`cause`) to the question in words."""
 
 
-def example_of(row: Mapping[str, Json], questions: Questions | None = None) -> Example:
-    """The example that a row of our columns is."""
+def example_of(row: Mapping[str, Json], questions: Questions | None = None, where: str = "the data") -> Example:
+    """The example that a row of our columns is.
+
+    Args:
+        row: The row.
+        questions: Kinds of questions to questions in words; None where questions are in words already.
+        where: Where it comes from, for messages.
+
+    Raises:
+        JobError: If it asks what `questions` does not have, or a text or place of an answer is none.
+    """
     if "heads" in row:
         return Parsed(row["words"], row["labels"], row["heads"])
     if "words" in row:
         return Tagged(row["words"], row["labels"])
     if "context" in row:
-        pairs = zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True)
-        answers = tuple(Answer(text, start) for text, start in pairs)
-        return Question(row["id"], row["question"], row["context"], answers)
+        return Question.of_row(row, where)
     if "premise" in row:
         choices = [row[name] for name in choice_names(len(row)) if name in row]
-        asked = row["question"].strip()
-        return Choice(row["premise"], (questions or {}).get(asked, asked), choices, row["label"])
+        return Choice(row["premise"], _in_words(row, questions, where), choices, row["label"])
     if "text_pair" in row:
         return Pair(row["text"], row["text_pair"], row["label"])
     return Text(row["text"], row["label"])
+
+
+def _in_words(row: Mapping[str, Json], questions: Questions | None, where: str) -> str:
+    """What is asked; where a card names kinds of questions, one of these or already in its words."""
+    asked: str = row["question"].strip()
+    if questions is None or asked in questions.values():
+        return asked
+    if asked not in questions:
+        kinds = ", ".join(questions)
+        raise JobError(
+            f'{where}: the question is "{asked}"; possible: {kinds} ("{row["premise"][:40]}").',
+            "Spell it so in the file, or take a card whose questions are in words.",
+        )
+    return questions[asked]
 
 
 def read_file(path: Path, read: ReadOptions, questions: Questions | None = None) -> Iterator[Example]:
@@ -49,10 +71,10 @@ def read_file(path: Path, read: ReadOptions, questions: Questions | None = None)
     Args:
         path: The file.
         read: How it is laid out.
-        questions: Kinds of questions to questions in words; others stay as they are.
+        questions: Kinds of questions to questions in words; None where questions are in words already.
 
     Raises:
-        JobError: If the file is not laid out as `read` says, with the line.
+        JobError: If the file is not laid out as `read` says, with the line, or asks what `questions` does not have.
     """
     if isinstance(read, ConlluFormat | TreesFormat):
         from madx_pipeline.data.conllu_reader import read_conllu
@@ -62,7 +84,7 @@ def read_file(path: Path, read: ReadOptions, questions: Questions | None = None)
         from madx_pipeline.data.columns import read_columns
 
         return read_columns(path, read)
-    return (example_of(row, questions) for row in _rows(path, read))
+    return (example_of(row, questions, str(path)) for row in _rows(path, read))
 
 
 def _rows(path: Path, read: ReadOptions) -> Iterator[dict[str, Json]]:

@@ -105,6 +105,7 @@ class TaskSource(Source):
         labels: Their label to ours. For `iob2`, entity types.
         questions: What the data says for a kind of question to the question in words.
         answers_in: Language in which answers are compared; only for questions.
+        held_out: Share of the groups of the training data that the validation split is, where both are the same files.
         test: Where the test split comes from, if from elsewhere than the others.
     """
 
@@ -122,11 +123,18 @@ class TaskSource(Source):
     labels: dict[str, str] | None = None
     questions: dict[str, str] | None = None
     answers_in: str | None = None
+    held_out: float | None = None
     test: TaskSource | None = None
 
     def of(self, split: Split) -> TaskSource:
         """Where a split comes from."""
         return self.test if split == "test" and self.test is not None else self
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether training and validation data are read from the same files."""
+        files = self.files or next((dict(part.files) for part in (self.hub, self.github) if part), {})
+        return "train" in files and files["train"] == files.get("validation")
 
     @property
     def read_splits(self) -> list[Split]:

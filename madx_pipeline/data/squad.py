@@ -42,6 +42,7 @@ def _questions(document: Any, ids: str) -> Iterator[dict[str, Any]]:
                     answers = asked["answers"]
                     yield {
                         "id": str(asked["id"]),
+                        "title": article.get("title"),
                         "question": asked["question"],
                         "context": paragraph["context"],
                         "answers": {

@@ -11,6 +11,7 @@ from pathlib import Path
 from madx_pipeline.data.cleaning import BATCH_LINES, nfc
 from madx_pipeline.data.examples import Example
 from madx_pipeline.data.labels import check_begins, check_scheme, mapped, orphans
+from madx_pipeline.data.questions import Question
 from madx_pipeline.data.sources import IN_WORDS, TaskSource
 from madx_pipeline.errors import JobError
 from madx_pipeline.records import Json
@@ -24,7 +25,8 @@ class TaskSplit:
         examples: The examples, labels under the recipe's names.
         labels: How often each label occurs.
         counts: `empty` (examples dropped because nothing is in them), `normalised` (strings changed to
-            NFC), `orphans` (tags `I-X` that continue nothing; kept), `mapped` (labels the map changed).
+            NFC), `orphans` (tags `I-X` that continue nothing; kept), `mapped` (labels the map changed), `moved`
+            (answers that are not where the data says).
         tags: How often each label occurs as the data has it, before the map.
     """
 
@@ -69,6 +71,7 @@ class TaskSplit:
             **(words if source.task_type in IN_WORDS else {}),
             "labels": dict(sorted(self.labels.items())),
             **{name: self.counts[name] for name in ("empty", "normalised", "orphans", "mapped")},
+            **({"moved": self.counts["moved"]} if source.label_scheme == "span" else {}),
         }
 
     def write(self, path: Path) -> None:
@@ -93,7 +96,9 @@ class TaskSplit:
         self.counts["mapped"] += sum(ours != theirs for ours, theirs in zip(labels, example.labels, strict=True))
         self.tags.update(example.labels)
         self.labels.update(labels)
-        self.examples.append(example.cleaned(lambda string: nfc(string, self.counts), labels))
+        cleaned = example.cleaned(lambda string: nfc(string, self.counts), labels)
+        self.counts["moved"] += cleaned.moved if isinstance(cleaned, Question) else 0
+        self.examples.append(cleaned)
 
 
 def _evenly(examples: list[Example], most: int | None) -> list[Example]:

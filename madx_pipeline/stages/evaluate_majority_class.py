@@ -10,7 +10,7 @@ from __future__ import annotations
 from madx_pipeline import stage
 from madx_pipeline.stage import Inputs, Workspace
 
-VERSION = 1
+VERSION = 2
 
 
 class Params(stage.Params):

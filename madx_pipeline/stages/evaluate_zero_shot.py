@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from madx_pipeline.adapter_model import AdapterModel
     from madx_pipeline.tasks import Encoded, Example, Prediction, TaskType
 
-VERSION = 1
+VERSION = 2
 
 
 class Params(stage.Params):
@@ -44,6 +44,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     from madx_pipeline.tasks import checks, parts, task_type
     from madx_pipeline.tasks.batches import on_fastest_device
     from madx_pipeline.tasks.examples import check_labels, read_examples
+    from madx_pipeline.tasks.notes import notes
     from madx_pipeline.tasks.scores import write_scores
 
     kind = task_type(inputs["task_data"].facts["task_type"])
@@ -52,7 +53,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     on_fastest_device(model)
     checks.check_stack(model, stack, out)
     labels = head_labels(model, head)
-    check_labels(kind, examples, labels, inputs["task_data"], out)
+    check_labels(kind, examples, labels, inputs["task_data"], "test", out)
     encode = partial(_encoded, inputs, params, kind, labels)
     encoded = encode(examples)
     parts.check_every_part_counts(model, kind, encode, examples, out)
@@ -65,7 +66,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     _check_complete(kind, examples, predicted, out)
     tuned, language = inputs["tuned"].facts, inputs.get("language_adapter")
     write_scores(inputs["task_data"], examples, predicted, tuned["majority_label"], out)
-    out.describe(**encoded.counts, warnings=[*out.facts["warnings"], *_cut(encoded)])
+    out.describe(**encoded.counts, warnings=[*out.facts["warnings"], *notes(encoded)])
     under = None if language is None else language.facts["language"]
     out.describe(language_adapter=under, trained_on=tuned["trained_on"])
 
@@ -171,26 +172,3 @@ def _check_complete(
     sizes = [[len(answer) if isinstance(answer, list) else 1 for answer in answers] for answers in (gold, predicted)]
     detail = f"Labels predicted, for {sum(sizes[0])} asked for in {len(examples)} examples."
     out.check("everything_predicted_once", sizes[0] == sizes[1], sum(sizes[1]), detail)
-
-
-def _cut(encoded: Encoded) -> list[str]:
-    """What a reader must know about inputs of which the model saw only a part."""
-    counts = {"sentences_split": 0, "words": 0, **encoded.counts}
-    return [
-        note.format(**counts, examples=encoded.examples, count=counts[name], share=counts[name] / encoded.examples)
-        for name, note in _NOTES.items()
-        if counts.get(name)
-    ]
-
-
-_NOTES = {
-    "texts_truncated": "{count} of {examples} texts were too long and cut at the end.",
-    "pairs_truncated": "{share:.1%} of {examples} pairs were too long; the longer text of each was cut at the end.",
-    "choices_truncated": "{share:.1%} of {examples} premises or choices were too long and cut at the end.",
-    "answers_in_no_window": "{count} answers are longer than what windows share, and cannot be found.",
-    "words_shortened": "{count} of {words} words were longer than a row and kept only their first pieces"
-    " (sentences split into windows: {sentences_split}).",
-    "heads_in_other_windows": "{sentences_split} of {examples} sentences were too long and parsed in parts;"
-    " {count} of {words} words depend on a word in another part.",
-}
-"""A count of an encoding to what is said where it is not 0."""

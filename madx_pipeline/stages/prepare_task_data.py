@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from madx_pipeline.data.sources import Split, TaskSource
     from madx_pipeline.data.task_split import TaskSplit
 
-VERSION = 2
+VERSION = 3
 
 MANY_ORPHANS = 0.05
 """Share of entities that begin with I- from which a soft check warns; published IOB2 data has below 0.01."""
@@ -54,7 +54,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
         metric=source.metric,
         label_scheme=source.label_scheme,
         labels=labels,
-        label_map=source.labels or {},
+        label_map={name: source.of(name).labels or {} for name in splits},
         splits={name: split.facts(source) for name, split in splits.items()},
         repeated=_repeated(splits),
         **_provenance(source, inputs),
@@ -62,6 +62,8 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
     )
     if source.label_scheme == "iob2":
         _check_iob2(splits, out)
+    if source.label_scheme == "span":
+        _check_places(splits, out)
 
 
 def _provenance(source: TaskSource, inputs: Inputs) -> dict[str, Json]:
@@ -76,7 +78,8 @@ def _provenance(source: TaskSource, inputs: Inputs) -> dict[str, Json]:
             places = dict.fromkeys(place(part, split, inputs.locations) for split in splits)
             revision = part.hub.revision if part.hub is not None else part.github.commit if part.github else ""
             at = f", revision {revision[:12]}" if revision else ""
-            origins[f"{part.card}: {'; '.join(places)}{at}"] = None
+            cut = f", {part.held_out:.0%} of its training articles held out for validation" if part.held_out else ""
+            origins[f"{part.card}: {'; '.join(places)}{at}{cut}"] = None
     cards = dict.fromkeys(part.card for part in (source, source.test) if part is not None)
     return {"licence": "; ".join(task_card(card).licence for card in cards), "origin": "; ".join(origins)}
 
@@ -105,22 +108,38 @@ def _check_iob2(splits: Mapping[Split, TaskSplit], out: Workspace) -> None:
     out.check("labels_are_iob2", share < MANY_ORPHANS, round(share, 6), detail, hard=False)
 
 
+def _check_places(splits: Mapping[Split, TaskSplit], out: Workspace) -> None:
+    """Warns where answers were not where the data says: of equal pieces of a text the wrong one may be taken."""
+    moved = sum(split.counts["moved"] for split in splits.values())
+    detail = "Answers that are not where the data says, and were taken at the nearest place that says the same."
+    out.check("answers_are_in_their_places", not moved, moved, detail, hard=False)
+
+
 def _labels(splits: Mapping[Split, TaskSplit], source: TaskSource, inputs: Inputs) -> list[str]:
     """The task's labels, as the source language's training data has them; checks that there are no others."""
-    from madx_pipeline.data.labels import canonical, is_kept, unknown_labels
+    from madx_pipeline.data.labels import is_kept, unknown_labels
 
     source_data = inputs.get("source_data")
-    if source_data is not None:
-        labels: list[str] = source_data.facts["labels"]
-    else:
-        labels = canonical(splits["train"].labels, source.label_scheme)
-    scheme, names = source.label_scheme, source.labels or {}
-    counts = sum((split.labels for split in splits.values()), Counter[str]())
-    asked = Counter({label: count for label, count in counts.items() if not is_kept(label, scheme, names)})
-    problems = unknown_labels(asked, labels, scheme, f'{inputs.key["task"]} in "{inputs.key["language"]}"')
+    labels: list[str] = source_data.facts["labels"] if source_data is not None else _own_labels(splits["train"], source)
+    asked: Counter[str] = Counter()
+    for name, split in splits.items():  # the recipe's map of a test set from elsewhere is not that of the training data
+        part = source.of(name)
+        kept = {label for label in split.labels if is_kept(label, part.label_scheme, part.labels or {})}
+        asked.update({label: count for label, count in split.labels.items() if label not in kept})
+    where = f'{inputs.key["task"]} in "{inputs.key["language"]}"'
+    problems = unknown_labels(asked, labels, source.label_scheme, where)
     if problems:
         raise JobError(problems)
     return labels
+
+
+def _own_labels(train: TaskSplit, source: TaskSource) -> list[str]:
+    """The labels that training data has; of choices one for each place, in their order, ever right or not."""
+    from madx_pipeline.data.examples import Choice, choice_names
+    from madx_pipeline.data.labels import canonical
+
+    choices = [len(example.choices) for example in train.examples if isinstance(example, Choice)]
+    return choice_names(max(choices)) if choices else canonical(train.labels, source.label_scheme)
 
 
 def _repeated(splits: Mapping[Split, TaskSplit]) -> dict[str, int]:

@@ -1,8 +1,9 @@
 """Task types: how labelled examples become model inputs, and how outputs become labels and scores.
 
-A task (`ner`, `pos`, `topics`) is data; a task *type* is code, and the names are a closed table. A new
-type is one module with the methods of `TaskType` and one
-line in `_MODULES`; the stages that train and evaluate do not change.
+A task (`ner`, `pos`, `topics`) is data; a task *type* is code, and the names are a closed table. A new type is one
+module with the methods of `TaskType` and a line in `_MODULES` here; its name, and that of its metric, in
+`data/sources.py`; a measure in `report/outcomes.py`, unless one there fits; and where its examples look like no others,
+a form in `data/examples.py` with its row in `data/reading.py`. The stages that train and evaluate do not change.
 
 Labels travel by name everywhere. Ids exist only between `encode` and `decode`, and always come from the
 label map of the prediction head at hand, never from the order of a list somewhere else: two published

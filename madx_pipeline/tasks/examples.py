@@ -32,14 +32,22 @@ def read_examples(task_data: Artifact, split: str) -> list[Example]:
 
 
 def check_labels(
-    kind: TaskType, examples: Sequence[Example], names: Sequence[str], task_data: Artifact, out: Workspace
+    kind: TaskType, examples: Sequence[Example], names: Sequence[str], task_data: Artifact, split: str, out: Workspace
 ) -> None:
     """Fails the job if an example has a label that the prediction head does not know and the recipe does not keep.
+
+    Args:
+        kind: Type of the task.
+        examples: The examples.
+        names: Labels of the prediction head.
+        task_data: The artifact that they are from.
+        split: The split whose map of labels they came through.
+        out: Where the answer goes.
 
     Raises:
         CheckError: If so; by name, whatever the ids are.
     """
-    scheme, mapped = task_data.facts["label_scheme"], task_data.facts.get("label_map") or {}
+    scheme, mapped = task_data.facts["label_scheme"], task_data.facts.get("label_map", {}).get(split, {})
     found = {label for example in examples for label in kind.labels(example)} - set(names)
     unknown = sorted(label for label in found if not is_kept(label, scheme, mapped))
     detail = f"Labels of the data that the prediction head does not have: {', '.join(unknown) or 'none'}."

@@ -75,7 +75,7 @@ def open_source_task(inputs: Inputs, params: TaskTrainingParams, out: Workspace)
     kind = task_type(data.facts["task_type"])
     labels = [str(label) for label in data.facts["labels"]]
     train_set, validation_set = read_examples(data, "train"), read_examples(data, "validation")
-    check_labels(kind, [*train_set, *validation_set], labels, data, out)
+    check_labels(kind, [*train_set, *validation_set], labels, data, "train", out)
     majority = majority_label(kind, train_set)
     tokenizer = kept_tokenizer(model_folder(base_model))
     encode = partial(

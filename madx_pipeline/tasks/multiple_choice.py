@@ -38,8 +38,8 @@ class MultipleChoice:
         return [example["label"]]
 
     def parts(self, example: Example) -> Sequence[str]:
-        """The premise; choices that differ are seen by their scores."""
-        return ("premise", "choices")
+        """All three; that each of the choices arrives is seen by their scores as well."""
+        return ("premise", "question", "choices")
 
     def gold(self, example: Example) -> Prediction:
         """Which choice is right."""

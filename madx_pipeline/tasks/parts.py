@@ -7,6 +7,7 @@ like a weak model. Hence evaluation exchanges one part among the examples and lo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import torch
@@ -36,7 +37,7 @@ def exchange(examples: Sequence[Example], part: str) -> list[Example]:
 def check_every_part_counts(
     model: AdapterModel, kind: TaskType, encode: Encode, examples: Sequence[Example], out: Workspace
 ) -> None:
-    """Another second text (question, premise) gives other logits; nothing is asked of types with one part.
+    """Another second text (question, premise) gives other logits, and so does each choice; types with one part pass.
 
     Args:
         model: With its prediction head active.
@@ -53,6 +54,28 @@ def check_every_part_counts(
         difference = max(map(_change, _logits(model, kind, encode(probes)), _logits(model, kind, encode(others))))
         detail = f"Largest change of a logit when {part} is exchanged among examples."
         out.check(f"{part}_reaches_the_model", difference > _NOTICEABLE, difference, detail)
+    if "choices" in probes[0]:
+        _check_choices_differ(_logits(model, kind, encode(probes)), probes, out)
+
+
+def _check_choices_differ(scores: Sequence[torch.Tensor], probes: Sequence[Example], out: Workspace) -> None:
+    """Choices in two places get different scores: a choice that stands in for another one would not.
+
+    Args:
+        scores: Of the choices of each example; shape (choices,).
+        probes: The examples.
+        out: Where the answer goes.
+    """
+    differences = []
+    for one, other in combinations(range(len(scores[0])), 2):
+        both = zip(scores, (probe["choices"] for probe in probes), strict=True)
+        gaps = [abs(float(score[one] - score[other])) for score, choices in both if choices[one] != choices[other]]
+        differences += [max(gaps)] if gaps else []
+    if not differences:
+        return
+    smallest = min(differences)
+    detail = "Largest difference between the scores of two choices of an example, for the two places where it is least."
+    out.check("every_choice_reaches_the_model", smallest > _NOTICEABLE, smallest, detail)
 
 
 def _other(values: Sequence[object], index: int) -> object:

@@ -6,7 +6,8 @@ SQuAD in this way). In training, a window without the whole answer points at the
 span of all windows is the answer, by the sum of the two scores.
 
 Answers are given back as characters of the text, never as pieces put together again: lower-cased or normalised pieces
-would not match the gold answer.
+would not match the gold answer. Marks that share a piece with an answer are taken off (`marks.py`); an answer that
+begins or ends within a word is given with the rest of that piece.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 from madx_pipeline.errors import JobError
 from madx_pipeline.tasks import Encoded, Example, Passage, Prediction, Row, Score
 from madx_pipeline.tasks.batches import text_pieces
+from madx_pipeline.tasks.marks import without_shared_marks
 from madx_pipeline.tasks.pairs import PairFrame, pad_pairs
 from madx_pipeline.tokenizer import without_special
 
@@ -30,7 +32,10 @@ LONGEST_QUESTION = 64
 """Pieces of a question that are kept, as in BERT's script for SQuAD."""
 
 LONGEST_ANSWER = 100
-"""Pieces of an answer at most; BERT's script has 30, fewer than some answers of XQuAD in Arabic or Turkish have."""
+"""Pieces of an answer at most; BERT's script has 30, fewer than some answers of XQuAD in Arabic or Turkish have.
+
+Longer ones are learnt, and never predicted: they are counted, and the evaluation says so.
+"""
 
 WHOLE_TEXT = "the whole text"
 """What the majority label is called where an answer is a piece of text."""
@@ -90,7 +95,8 @@ class QuestionAnswering:
             JobError: If `max_length` leaves no room for text beside the question.
         """
         frame = PairFrame.of(tokenizer)
-        counts = dict.fromkeys(("questions_shortened", "texts_in_windows", "answers_in_no_window"), 0)
+        names = ("questions_shortened", "texts_in_windows", "answers_in_no_window", "answers_too_long")
+        counts = dict.fromkeys(names, 0)
         rows: list[Row] = []
         passages: list[Passage] = []
         for index, example in enumerate(examples):
@@ -105,6 +111,7 @@ class QuestionAnswering:
             counts["questions_shortened"] += len(question) < len(asked)
             counts["texts_in_windows"] += len(found) > 1
             counts["answers_in_no_window"] += all(row.targets == (0, 0) for row in found)
+            counts["answers_too_long"] += span[1] - span[0] >= LONGEST_ANSWER
         return Encoded(tuple(rows), len(examples), {"rows": len(rows), **counts}, tuple(passages))
 
     def collate(self, rows: Sequence[Row], pad_id: int) -> dict[str, torch.Tensor]:
@@ -123,7 +130,7 @@ class QuestionAnswering:
         for row, (start, end, score) in zip(encoded.rows, predicted, strict=True):
             if row.example not in best or score > best[row.example][0]:
                 shift = row.offset - row.positions[0]
-                best[row.example] = score, encoded.passages[row.example].text_of(start + shift, end + shift)
+                best[row.example] = score, _text(encoded.passages[row.example], start + shift, end + shift)
         return [best[index][1] for index in range(encoded.examples)]
 
     def score(self, gold: Sequence[Prediction], predicted: Sequence[Prediction], label_scheme: str) -> Score:
@@ -159,6 +166,12 @@ def answer_span(passage: Passage, answer: Mapping[str, int | str]) -> _Span:
     first = int(np.searchsorted(passage.ends, start, side="right"))
     last = int(np.searchsorted(passage.starts, end, side="left")) - 1
     return first, last
+
+
+def _text(passage: Passage, first: int, last: int) -> str:
+    """What is given as an answer, from its first piece to its last."""
+    ends = passage.text_of(first, first), passage.text_of(last, last)
+    return without_shared_marks(passage.text_of(first, last), *ends)
 
 
 def _passage(context: str, tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], Passage]:

@@ -41,11 +41,21 @@ def write_scores(
     out.describe(
         **{name: data.facts[name] for name in _FROM_THE_DATA},
         values=score.values,
-        warnings=score.warnings,
+        warnings=[*_not_scored(data), *score.warnings],
         examples=len(examples),
         majority=majority_score(kind, examples, majority_label, data),
         majority_label=majority_label,
     )
+
+
+def _not_scored(data: Artifact) -> list[str]:
+    """What a reader must know where the test set lost examples while it was read."""
+    empty: int = data.facts.get("splits", {}).get("test", {}).get("empty", 0)
+    if not empty:
+        return []
+    split = data.facts["splits"]["test"]
+    whole = empty + split["examples"]
+    return [f"{empty} of {whole} test examples have nothing in them to predict from, and are not scored."]
 
 
 def _write_lines(path: Path, lines: Iterable[Json]) -> None:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from madx_pipeline.errors import JobError
+
 Scores = NDArray[np.float64]
 Heads = NDArray[np.int64]
 
@@ -28,11 +30,16 @@ def best_tree(scores: Scores) -> Heads:
 
     Returns:
         Heads: 0 for the root, words counted from 1; shape (words,).
+
+    Raises:
+        JobError: If scores are not finite, as those of a parser whose training diverged.
     """
     words = len(scores)
     square = np.full((words + 1, words + 1), -np.inf)
     square[1:] = scores
     np.fill_diagonal(square, -np.inf)
+    if np.count_nonzero(np.isfinite(square)) < words * words:
+        raise JobError("the parser's scores are not finite: its training diverged.", "Lower the learning rate.")
     heads = _each_best(square)
     if np.count_nonzero(heads[1:] == 0) != 1 or len(_circle(heads)):
         square[1:, 0] -= (words + 1) * (1 + np.ptp(square[np.isfinite(square)]))

@@ -28,8 +28,8 @@ def write(folder: Path, *items: str) -> Path:
 def test_alternatives_are_counted_from_one_and_become_names(tmp_path: Path) -> None:
     path = write(tmp_path, ITEM.format(asked="effect", right=1), ITEM.format(asked="cause", right=2))
     choices = ["We got wet.", "We & they sang."]
-    assert list(read_file(path, READ, {"cause": "Why?"})) == [
-        Choice("It rained.", "effect", choices, "choice1"),
+    assert list(read_file(path, READ, {"cause": "Why?", "effect": "What then?"})) == [
+        Choice("It rained.", "What then?", choices, "choice1"),
         Choice("It rained.", "Why?", choices, "choice2"),
     ]
 

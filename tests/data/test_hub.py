@@ -10,10 +10,12 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 
 from madx_pipeline.cards import corpus_card
 from madx_pipeline.data.card_models import HubSource, TaskChoice
-from madx_pipeline.data.examples import Answer, Choice, Pair, Question, Tagged, Text
+from madx_pipeline.data.examples import Choice, Pair, Tagged, Text
 from madx_pipeline.data.hub import hub_examples, hub_files, hub_rows
 from madx_pipeline.data.labelled import labelled
+from madx_pipeline.data.questions import Answer, Question
 from madx_pipeline.data.raw_text import raw_text
+from madx_pipeline.data.reading import example_of
 from madx_pipeline.data.sources import CorpusSource, HubTable, Split, TaskSource
 from madx_pipeline.errors import JobError
 from madx_pipeline.task_material import task_material
@@ -124,6 +126,23 @@ def test_numbers_without_names_are_refused(snapshot: Snapshot) -> None:
         list(hub_examples(table, "test", source))
 
 
+@pytest.mark.parametrize("hidden", [-1, 2, None])
+def test_a_hidden_label_is_refused_and_not_taken_for_the_last_class(snapshot: Snapshot, hidden: int | None) -> None:
+    source = task_source("xcopa", "qu")
+    assert source.hub is not None
+    folder = pinned(source.hub, snapshot) / "qu"
+    folder.mkdir()
+    texts = {name: Value("string") for name in ("premise", "choice1", "choice2", "question")}
+    features = Features({**texts, "label": ClassLabel(names=["choice1", "choice2"])})
+    row = {"premise": "p", "choice1": "a", "choice2": "b", "question": "cause"}
+    rows = Dataset.from_list([{**row, "label": 1}, {**row, "label": 0}], features=features)
+    table = rows.data.table.set_column(4, rows.data.table.schema.field("label"), [[1, hidden]])
+    Dataset(table).to_parquet(folder / "test-00000-of-00001.parquet")
+    with pytest.raises(JobError, match=rf"xcopa: a label is {hidden}; possible: 0 to 1 \(choice1, ") as error:
+        list(labelled(source, "test", {}, None))
+    assert error.value.problems[0].hint.startswith("Hidden answers of a test set cannot be scored")
+
+
 def test_a_missing_column_is_named(snapshot: Snapshot) -> None:
     table = wikipedia("qu").model_copy(update={"columns": {"text": "body"}})
     write_articles(pinned(table, snapshot) / "20231101.qu", "a")
@@ -162,6 +181,17 @@ def test_choices_of_parquet_are_asked_in_words(snapshot: Snapshot) -> None:
     rows = {"premise": ["p"], "choice1": ["a"], "choice2": ["b"], "question": ["cause"], "label": [0], "idx": [7]}
     Dataset.from_dict(rows).to_parquet(folder / "test-00000-of-00001.parquet")
     assert list(labelled(source, "test", {}, None)) == [Choice("p", "What was the cause?", ["a", "b"], "0")]
+
+
+def test_a_kind_of_question_that_a_card_does_not_name_is_refused() -> None:
+    row = {"premise": "It rained.", "question": "Cause", "choice1": "a", "choice2": "b", "label": "0"}
+    questions = {"cause": "What was the cause?"}
+    with pytest.raises(JobError, match=r'the question is "Cause"; possible: cause \("It rained\."\)'):
+        example_of(row, questions)
+    assert example_of({**row, "question": "What was the cause?"}, questions) == example_of(
+        {**row, "question": "cause"}, questions
+    )
+    assert example_of(row).strings[1] == "Cause"
 
 
 def test_questions_of_parquet_come_with_their_answers_and_language(snapshot: Snapshot) -> None:

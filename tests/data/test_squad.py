@@ -13,16 +13,16 @@ import pytest
 
 from madx_pipeline.data.card_models import TaskChoice
 from madx_pipeline.data.cleaning import nfc
-from madx_pipeline.data.examples import Answer, Question
 from madx_pipeline.data.formats import SquadFormat
 from madx_pipeline.data.labelled import labelled
+from madx_pipeline.data.questions import Answer, Question
 from madx_pipeline.data.reading import example_of, read_file
-from madx_pipeline.data.sources import TaskSource
+from madx_pipeline.data.sources import Split, TaskSource
 from madx_pipeline.errors import JobError
 from madx_pipeline.task_material import task_material
 
 
-def document(*questions: tuple[str, str, str, int]) -> str:
+def document(*questions: tuple[str, Any, Any, Any]) -> str:
     """A file of one paragraph a question: id, context, answer, start."""
     paragraphs = [
         {
@@ -97,6 +97,62 @@ def test_an_answer_moves_by_as_much_as_what_stands_before_it_shrinks() -> None:
 
 def test_an_answer_that_is_a_little_off_is_taken_where_it_is_nearest() -> None:
     assert cleaned(Question("1", "q?", "b a b a b", (Answer("b", 5),))).answers == (Answer("b", 4),)
+
+
+@pytest.mark.parametrize(("start", "moved"), [(4, 0), (5, 1), (-1, 1)])
+def test_answers_that_are_not_where_the_data_says_are_counted(start: int, moved: int) -> None:
+    assert cleaned(Question("1", "q?", "b a b", (Answer("b", start),))).moved == moved
+
+
+def test_a_string_that_is_normalised_counts_once_however_many_answers_it_has() -> None:
+    counts: Counter[str] = Counter()
+    context = unicodedata.normalize("NFD", "\u00e9 a b c")
+    answers = tuple(Answer(text, context.index(text)) for text in "abc")
+    question = Question("1", "q?", context, answers).cleaned(lambda text: nfc(text, counts), [])
+    assert counts == {"normalised": 1}
+    assert [answer.start for answer in question.answers] == [2, 4, 6]
+    assert question.moved == 0
+
+
+@pytest.mark.parametrize(
+    ("context", "answer", "start", "message"),
+    [
+        (None, "b", 2, "question 1: the context is None, which is not text"),
+        ("a b", None, 2, "question 1: the answer is None, which is not text"),
+        ("a b", "b", "2", "question 1: answer_start is '2', which is not the number of a character"),
+        ("a b", "b", None, "question 1: answer_start is None, which is not the number of a character"),
+    ],
+)
+def test_what_is_no_text_or_place_is_named_with_its_file_and_question(
+    tmp_path: Path, context: Any, answer: Any, start: Any, message: str
+) -> None:
+    with pytest.raises(JobError, match=rf"file\.json, {message}"):
+        read(write(tmp_path, document(("1", context, answer, start))))
+
+
+def test_of_one_file_for_training_and_validation_whole_articles_are_held_out_the_same_each_time(tmp_path: Path) -> None:
+    articles = []
+    for number in range(60):
+        article = json.loads(document((f"{number}a", "a b", "b", 2), (f"{number}b", "a b", "b", 2)))["data"][0]
+        articles.append({**article, "title": f"Article {number}"})
+    found = []
+    for order in (articles, articles[::-1]):
+        path = write(tmp_path, json.dumps({"data": order}))
+        files: dict[Split, str] = {"train": str(path), "validation": str(path), "test": str(path)}
+        choice = TaskChoice(card="squad", files={"en": files})
+        material = task_material(choice, "en", tmp_path, sha256, needs=("train", "validation", "test"))
+        source = TaskSource.model_validate(material.source)
+        asked = {
+            split: {question.row()["id"] for question in labelled(source, split, material.locations, None)}
+            for split in source.read_splits
+        }
+        assert asked["train"] | asked["validation"] == asked["test"]
+        assert not asked["train"] & asked["validation"]
+        assert len(asked["test"]) == 120
+        assert 0 < len(asked["validation"]) < 20
+        assert {number[:-1] for number in asked["validation"]}.isdisjoint(number[:-1] for number in asked["train"])
+        found.append(asked)
+    assert found[0] == found[1]
 
 
 def test_an_answer_that_is_not_in_its_text_is_an_error() -> None:

@@ -13,8 +13,9 @@ from tests.end_to_end.story import madx, results_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("quickstart")]
 
-CHANCE = {"pairs": 0.5, "choice": 0.55, "questions": 0.42, "parsing": 0.1}
-"""At least what the majority baseline scores on the source language: half of two answers, the whole text, a chain."""
+TASKS = ("pairs", "choice", "questions", "parsing")
+MARGIN = 0.08
+"""What MAD-X must be better by on an unseen language; seen are gains of 0.12 and more."""
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +25,8 @@ def scores(quickstart: Path) -> dict[tuple[str, str, str], float]:
     recipe |= {
         "name": "types",
         "target_languages": ["qad"],
-        "tasks": {task: {"card": f"miniature_{task}"} for task in CHANCE},
-        "methods": ["madx", "task_adapter_only"],
+        "tasks": {task: {"card": f"miniature_{task}"} for task in TASKS},
+        "methods": ["madx", "task_adapter_only", "majority_class"],
     }
     recipe["stages"]["train_task_adapter"]["num_train_epochs"] = 8
     (quickstart / "types.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
@@ -39,15 +40,16 @@ def scores(quickstart: Path) -> dict[tuple[str, str, str], float]:
     }
 
 
-@pytest.mark.parametrize("task", list(CHANCE))
+@pytest.mark.parametrize("task", TASKS)
 def test_each_beats_the_majority_on_the_source_by_at_least_20_points(
     scores: dict[tuple[str, str, str], float], task: str
 ) -> None:
-    assert scores[task, "qaa", "madx"] >= CHANCE[task] + 0.2
+    assert scores[task, "qaa", "madx"] >= scores[task, "qaa", "majority_class"] + 0.2
 
 
-@pytest.mark.parametrize("task", list(CHANCE))
+@pytest.mark.parametrize("task", TASKS)
 def test_each_crosses_better_with_the_adapter_of_an_unseen_language(
     scores: dict[tuple[str, str, str], float], task: str
 ) -> None:
-    assert scores[task, "qad", "madx"] > scores[task, "qad", "task_adapter_only"]
+    assert scores[task, "qad", "madx"] >= scores[task, "qad", "task_adapter_only"] + MARGIN
+    assert scores[task, "qad", "madx"] >= scores[task, "qad", "majority_class"] + MARGIN

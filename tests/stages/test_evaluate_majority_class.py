@@ -48,6 +48,13 @@ def test_the_labels_of_the_target_are_not_looked_at(world: TinyWorld, tmp_path: 
     assert evaluate(target, source, tmp_path).facts["majority_label"] == "VERB"
 
 
+def test_examples_that_were_dropped_because_they_are_empty_are_told(world: TinyWorld, tmp_path: Path) -> None:
+    lost = {"test": {"examples": 31, "empty": 3}}
+    data = world.task_data("pos", TARGET, splits=lost)
+    facts = evaluate(data, world.task_data("pos", SOURCE), tmp_path).facts
+    assert facts["warnings"] == ["3 of 34 test examples have nothing in them to predict from, and are not scored."]
+
+
 def test_a_tree_is_a_chain_with_the_relation_that_is_most_often_right_on_the_source(
     world: TinyWorld, tmp_path: Path
 ) -> None:

@@ -191,7 +191,7 @@ def test_topics_have_one_label_and_parts_of_speech_one_a_word(
     pos = evaluate(world, world.task_data("pos", TARGET), tuned["pos"], tmp_path / "p", world.adapters[SOURCE])
     assert {line["predicted"] for line in read_lines(tmp_path / "t" / "examples.jsonl")} <= {"health", "sports"}
     assert topics.facts["texts_truncated"] == 1
-    assert topics.facts["warnings"] == ["1 of 31 texts were too long and cut at the end."]
+    assert topics.facts["warnings"] == ["1 of 31 texts (3.2%) were too long and cut at the end."]
     for scored in (topics, pos):
         assert set(scored.facts["values"]) == {"accuracy", "macro_f1"}
         assert scored.facts["values"]["accuracy"] > scored.facts["majority"] > 0

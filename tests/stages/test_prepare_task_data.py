@@ -154,7 +154,7 @@ def test_a_map_in_the_recipe_settles_it(tasks: Tasks, english: Workspace) -> Non
     out = tasks.of_files("conll", "sw", {"test": text}, english, labels={"DATE": "O", "ORG": "LOC"})
     assert [row["labels"] for row in rows(out, "test")] == [["O", "O"], ["B-LOC"]]
     assert out.facts["splits"]["test"]["mapped"] == 3
-    assert out.facts["label_map"] == {"DATE": "O", "ORG": "LOC"}
+    assert out.facts["label_map"] == {"test": {"DATE": "O", "ORG": "LOC"}}
 
 
 def test_a_label_that_only_the_source_s_own_test_set_has_is_an_error_too(tasks: Tasks) -> None:
@@ -289,7 +289,7 @@ def test_real_named_entities_cross_from_english_once_the_recipe_maps_what_differ
 
 
 def test_a_pair_keeps_both_of_its_texts(tasks: Tasks) -> None:
-    content = 'premise\thypothesis\tlabel\na b\tc\tneutral\n\tc\tneutral\na "b\t  c\tcontradictory\n'
+    content = 'premise\thypothesis\tlabel\na b\tc\tneutral\n \t \tneutral\na "b\t  c\tcontradictory\n'
     out = tasks.of_files("americasnli", "en", dict.fromkeys(ALL, content))
     assert rows(out, "test") == [
         {"text": "a b", "text_pair": "c", "label": "neutral"},
@@ -298,6 +298,13 @@ def test_a_pair_keeps_both_of_its_texts(tasks: Tasks) -> None:
     assert out.facts["labels"] == ["contradiction", "neutral"]
     assert (out.facts["splits"]["test"]["empty"], out.facts["splits"]["test"]["mapped"]) == (1, 1)
     assert out.facts["repeated"] == {"validation_in_train": 2, "test_in_train": 2}
+
+
+def test_a_pair_that_lacks_one_of_its_texts_is_kept(tasks: Tasks) -> None:
+    content = "premise\thypothesis\tlabel\n \tc\tneutral\na\t\tneutral\n"
+    out = tasks.of_files("americasnli", "en", dict.fromkeys(ALL, content))
+    assert [(row["text"], row["text_pair"]) for row in rows(out, "test")] == [(" ", "c"), ("a", "")]
+    assert out.facts["splits"]["test"]["empty"] == 0
 
 
 def trees(*sentences: list[tuple[str, int, str]]) -> str:
@@ -340,6 +347,41 @@ def test_a_relation_the_source_does_not_have_is_an_error_with_a_choice(tasks: Ta
     kept = tasks.of_files("ud_parsing", "vi", {"test": OTHER_TREE}, source, labels={"clf": "clf"})
     assert [rows(done, "test")[0]["labels"][0] for done in (mapped, kept)] == ["nmod", "clf"]
     assert kept.facts["labels"] == source.facts["labels"]
+
+
+def test_where_training_data_is_another_card_s_a_label_of_the_test_set_can_be_kept_too(
+    tasks: Tasks, tmp_path: Path
+) -> None:
+    for name, content in (("train", ENGLISH_TREE), ("test", OTHER_TREE)):
+        (tmp_path / f"{name}.conllu").write_text(content, encoding="utf-8")
+    learnt = {"card": "ud_parsing", "files": {"train": "train.conllu", "validation": "train.conllu"}}
+    files = {"en": {"test": "test.conllu"}}
+    given = {"card": "ud_parsing", "train_on": learnt, "files": files}
+    with pytest.raises(JobError, match="has the label clf"):
+        tasks.of(TaskChoice.model_validate(given), "en")
+    done = tasks.of(TaskChoice.model_validate({**given, "labels": {"clf": "clf"}}), "en")
+    assert rows(done, "test")[0]["labels"][0] == "clf"
+    assert "clf" not in done.facts["labels"]
+    assert done.facts["label_map"] == {"train": {}, "validation": {}, "test": {"clf": "clf"}}
+
+
+def test_choices_are_labelled_by_their_places_whether_or_not_each_is_ever_right(tasks: Tasks) -> None:
+    choices = [f"c{number}" for number in range(1, 12)]
+    header = "\t".join(["premise", "question", *choices, "label"])
+    row = "\t".join(["p", "cause", *choices, "choice2"])
+    read = {"separator": "tab", "header": True, "choices": choices}
+    out = tasks.of_files("xcopa", "en", dict.fromkeys(ALL, f"{header}\n{row}\n"), read=read)
+    assert out.facts["labels"] == [f"choice{number}" for number in range(1, 12)]
+
+
+def test_answers_that_had_to_be_moved_get_a_warning(tasks: Tasks) -> None:
+    answers = [{"text": "b", "answer_start": 7}]
+    paragraph = {"context": "a b c", "qas": [{"id": "1", "question": "q", "answers": answers}]}
+    text = json.dumps({"data": [{"title": "t", "paragraphs": [paragraph]}]})
+    out = tasks.of_files("xquad", "en", dict.fromkeys(ALL, text))
+    [check] = out.checks
+    assert (check.name, check.passed, check.value, check.hard) == ("answers_are_in_their_places", False, 3, False)
+    assert out.facts["splits"]["test"]["moved"] == 1
 
 
 def test_an_entity_type_can_be_kept_as_well(tasks: Tasks) -> None:

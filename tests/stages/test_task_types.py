@@ -16,9 +16,14 @@ from tests.tasks.tiny_world import QUICK, SOURCE, TARGET, TinyWorld, run_stage
 PARTS = {
     "topics": set[str](),
     "pairs": {"text_reaches_the_model", "text_pair_reaches_the_model"},
-    "choice": {"premise_reaches_the_model", "choices_reaches_the_model"},
+    "choice": {"premise_reaches_the_model", "choices_reaches_the_model", "every_choice_reaches_the_model"},
     "questions": {"question_reaches_the_model"},
     "parsing": set[str](),
+}
+CUT = {
+    "topics": ["1 of 31 texts (3.2%) were too long and cut at the end."],
+    "pairs": ["1 of 31 pairs (3.2%) were too long; the longer text of each was cut at the end."],
+    "choice": ["1 of 31 examples (3.2%) were too long; their premise or a choice was cut at the end."],
 }
 
 
@@ -57,6 +62,7 @@ def test_a_type_of_task_is_learnt_and_evaluated_in_another_language(
     measure = measure_of(metric, answers.names)
     assert float(measure.score(measure.counts_of(answers).sum(axis=0))) == out.facts["values"][metric]
     assert len(answers.lengths) == out.facts["examples"] == 31
+    assert [note for note in out.facts["warnings"] if "cut at" in note] == CUT.get(task, [])
 
 
 def test_low_rank_updates_learn_trees_too(world: TinyWorld, tmp_path: Path) -> None:
@@ -92,7 +98,7 @@ def test_a_sentence_longer_than_the_model_is_parsed_in_parts_and_the_report_says
 def test_a_relation_that_the_recipe_keeps_counts_as_wrong(world: TinyWorld, tmp_path: Path) -> None:
     tuned = trained(world, "parsing")
     scores = {}
-    for name, kept in (("obj", {}), ("clf", {"clf": "clf"})):
+    for name, kept in (("obj", {}), ("clf", {"test": {"clf": "clf"}})):
         data = world.task_data("parsing", SOURCE, label_map=kept)
         text = (data.path / "test.jsonl").read_text(encoding="utf-8")
         (data.path / "test.jsonl").write_text(text.replace('"obj"', f'"{name}"'), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +39,38 @@ def test_a_lost_second_text_fails_the_job(world: TinyWorld, tmp_path: Path) -> N
     assert [check.name for check in out.checks] == ["text_reaches_the_model", "text_pair_reaches_the_model"]
     with pytest.raises(CheckError, match="text_pair_reaches_the_model"):
         check_every_part_counts(model, INFERENCE, without_hypothesis, examples, out)
+
+
+CHOICE = task_type("multiple_choice")
+CHOICES = partial(CHOICE.encode, tokenizer=tokenizer(), label2id={"choice1": 0, "choice2": 1}, max_length=24)
+
+
+def without_question(examples: Sequence[Example]) -> Encoded:
+    return CHOICES([{**example, "question": ""} for example in examples])
+
+
+def without_the_second_choice(examples: Sequence[Example]) -> Encoded:
+    return CHOICES([{**example, "choices": example["choices"][:1] * 2} for example in examples])
+
+
+@pytest.mark.parametrize(
+    ("lossy", "check"),
+    [(without_question, "question_reaches_the_model"), (without_the_second_choice, "every_choice_reaches_the_model")],
+)
+def test_a_lost_question_or_choice_fails_the_job(
+    world: TinyWorld, tmp_path: Path, lossy: Callable[[Sequence[Example]], Encoded], check: str
+) -> None:
+    model = adapter_model.load_model(world.base.path / "model", "tiny")
+    with adapter_model.seeded(1):
+        CHOICE.add_head(model, "task_choice", ["choice1", "choice2"])
+    examples = read_lines(world.task_data("choice", SOURCE).path / "validation.jsonl")
+    asked = [{**example, "question": word} for example, word in zip(examples, ["va", "vb"] * 4, strict=False)]
+    out = Workspace(tmp_path, tmp_path)
+    check_every_part_counts(model.eval(), CHOICE, CHOICES, asked, out)
+    names = [f"{name}_reaches_the_model" for name in ("premise", "question", "choices", "every_choice")]
+    assert [check.name for check in out.checks] == names
+    with pytest.raises(CheckError, match=check):
+        check_every_part_counts(model, CHOICE, lossy, asked, out)
 
 
 def test_nothing_is_asked_where_there_is_nothing_to_exchange(world: TinyWorld, tmp_path: Path) -> None:

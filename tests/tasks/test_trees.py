@@ -9,6 +9,7 @@ import networkx
 import numpy as np
 import pytest
 
+from madx_pipeline.errors import JobError
 from madx_pipeline.tasks.trees import Heads, Scores, best_tree
 
 
@@ -44,6 +45,14 @@ def test_no_tree_with_one_root_is_better(words: int) -> None:
         assert is_tree(tuple(found))
         assert np.count_nonzero(found == 0) == 1
         assert total(scores, found) == pytest.approx(max(total(scores, heads) for heads in every), rel=1e-9)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_scores_that_are_not_finite_are_an_error(odd: float) -> None:
+    with pytest.raises(JobError, match="scores are not finite: its training diverged"):
+        best_tree(np.array([[0.0, 0.0, odd], [0.0, 0.0, 0.0]]))
+    with pytest.raises(JobError, match="scores are not finite"):
+        best_tree(np.full((2, 3), np.nan))
 
 
 def test_it_is_the_tree_of_networkx_for_the_best_of_all_roots() -> None:
