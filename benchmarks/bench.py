@@ -26,7 +26,13 @@ RESULTS = Path(__file__).parent / "results"
 
 COMMANDS = {
     "grouped": ["benchmarks.masked_lm", "grouped", "--rounds", "3"],
-    "lines": ["benchmarks.masked_lm", "lines", "--rounds", "1"],  # steps of minutes, in which noise evens out
+    "lines": [
+        "benchmarks.masked_lm",
+        "lines",
+        "--rounds",
+        "1",
+        "--together",
+    ],  # steps of minutes, in which noise evens out
     "tagging": ["benchmarks.tasks", "tagging", "--rounds", "5"],
     "classification": ["benchmarks.tasks", "classification", "--rounds", "5"],
     "loop": ["benchmarks.loop"],

@@ -111,7 +111,7 @@ def training_on(windows: MaskedWindows, steps: int) -> Training:
             return found
 
     collate = BatchShape(LENGTH, PAD, PAD + 1, repack=True).batch
-    return Training(windows, collate, lambda _: {"loss": 0.0}, "loss", False, steps, steps, loss)
+    return Training(windows, collate, lambda _: {"loss": 0.0}, "loss", False, steps, steps, loss)  # one pass a step
 
 
 def wait_for_gpu() -> None:

@@ -6,8 +6,8 @@
 
 15% of the tokens are masked, dropout is off, and all ways see the same tokens and masks. The field's script and the
 library are written here from their own calls: `AdapterTrainer` with its defaults and `DataCollatorForLanguageModeling`
-(which is told the masks). Ours is `madx_pipeline.training.train`, once with all lines in one forward pass and once as
-the stage page has it, 16 at a time. Nobody can hold the logits of 64 lines on a usual machine: like their users, the
+(which is told the masks). Ours is `madx_pipeline.training.train`, once with all lines in one batch and once as the
+stage page has it, 16 at a time. Nobody can hold the logits of 64 lines on a usual machine: like their users, the
 field's script and the library take 8 lines at a time and accumulate.
 
 The field's script leaves out the inverse of the invertible adapter, so its loss is not that of the others. The
@@ -36,7 +36,7 @@ from benchmarks.steps import Build, Case
 from benchmarks.watch import STEPS, StepWatch, Train, watched_workspace
 from benchmarks.with_library import training_of
 from madx_pipeline.adapter_model import AdapterShape, active_stack, add_adapter, load_language_model, seeded, train_only
-from madx_pipeline.masked_lm.batches import BatchShape
+from madx_pipeline.masked_lm.batches import PASS_TOKENS, BatchShape
 from madx_pipeline.masked_lm.packing import Window
 from madx_pipeline.training import FixedExamples, Training, train
 from madx_pipeline.training_params import TrainingParams
@@ -134,7 +134,16 @@ def ours(lengths: Sequence[int], at_once: int, folder: Path, size: Size) -> Trai
     def run(watch: StepWatch) -> None:
         if active_stack(model) != (NAME,):
             raise RuntimeError(f"the adapter is not active: {active_stack(model)}")
-        training = Training(examples, watch.collating(collate), lambda _: {"loss": 0.0}, "loss", False, STEPS, STEPS)
+        training = Training(
+            examples=examples,
+            collate=watch.collating(collate),
+            evaluate=lambda _: {"loss": 0.0},
+            metric="loss",
+            greater_is_better=False,
+            max_steps=STEPS,
+            eval_steps=STEPS,
+            pass_tokens=PASS_TOKENS,
+        )
         with tempfile.TemporaryDirectory() as name:
             train(model, training, params(at_once, len(lengths)), 0, watched_workspace(Path(name), watch))
 

@@ -2,7 +2,8 @@
 
 In each round every way trains and its second step is measured, reading and collating a batch included; ratios are
 medians over the rounds of the ratio within a round, so that what slows a machine for a while slows both. Peak memory
-and operations are those of a process of its own for each way.
+and operations are those of a process of its own for each way; where steps take minutes, `--together` has them looked
+at in the same trainings, which other models in the same process make a little less exact.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def command(module: str, description: str | None, cases: Mapping[str, Case]) -> 
     asked.add_argument("case", choices=cases)
     asked.add_argument("--size", choices=SIZES, default="base")
     asked.add_argument("--rounds", type=int, default=3, help="steps of each way whose time counts")
+    asked.add_argument("--together", action="store_true", help="no process of its own for memory and operations")
     asked.add_argument("--out", type=Path, help="file for the result as JSON")
     asked.add_argument("--alone", nargs=2, metavar=("WAY", "FOLDER"), help=argparse.SUPPRESS)
     options = asked.parse_args()
@@ -65,26 +67,27 @@ def command(module: str, description: str | None, cases: Mapping[str, Case]) -> 
     case, size = cases[options.case], SIZES[options.size]
     if options.alone:
         watch = StepWatch(counts=True)(case.ways[options.alone[0]](Path(options.alone[1]), size))
-        print(json.dumps({"peak": watch.peak, "operations": watch.operations}))
+        print(json.dumps(needs(watch)))
         return
     with tempfile.TemporaryDirectory() as name:
         save_base_model(Path(name), size)
-        watches = in_turn(case, size, Path(name), options.rounds)
+        watches = in_turn(case, size, Path(name), options.rounds, options.together)
         again = [sys.executable, "-m", module, options.case, "--size", options.size, "--alone"]
-        found = compared(case, size, watches, {way: alone([*again, way, name]) for way in case.ways})
+        apart = {way: needs(watches[way][0]) if options.together else alone([*again, way, name]) for way in case.ways}
+        found = compared(case, size, watches, apart)
     if options.out:
         options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     for way, numbers in found["ways"].items():
         print(f"{way:46}", *(f"{label} {value:g}" for label, value in numbers.items()), sep="  ")
 
 
-def in_turn(case: Case, size: Size, folder: Path, rounds: int) -> dict[str, list[StepWatch]]:
-    """Steps of all ways, one way after the other in each round."""
+def in_turn(case: Case, size: Size, folder: Path, rounds: int, counts: bool) -> dict[str, list[StepWatch]]:
+    """Steps of all ways, one way after the other in each round; memory and operations in the first if asked to."""
     ways = {way: build(folder, size) for way, build in case.ways.items()}
     watches: dict[str, list[StepWatch]] = {way: [] for way in ways}
     for number in range(rounds):
         for way, train in ways.items():
-            watch = StepWatch()(train)
+            watch = StepWatch(counts=counts and number == 0)(train)
             watches[way].append(watch)
             print(f"round {number + 1}: {way}: {watch.seconds:.2f} s", file=sys.stderr, flush=True)
     check(case, watches)
@@ -105,6 +108,11 @@ def check(case: Case, watches: Mapping[str, list[StepWatch]]) -> None:
         ours, theirs = (watches[way][0].losses[0] for way in (case.ours, case.equal))
         if abs(ours - theirs) > 1e-4 * abs(theirs) and not has_gpu():
             raise RuntimeError(f"the first loss of {case.equal} is {theirs} and ours is {ours}")
+
+
+def needs(watch: StepWatch) -> dict[str, int]:
+    """Peak memory (bytes) of a step and its operations."""
+    return {"peak": watch.peak, "operations": watch.operations}
 
 
 def alone(again: list[str]) -> dict[str, int]:

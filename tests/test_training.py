@@ -417,3 +417,35 @@ def test_random_states_outside_the_training_are_left_alone(tmp_path: Path) -> No
     torch.manual_seed(1)
     run(tmp_path / "run", max_steps=4)
     assert (random.random(), np.random.rand(), torch.rand(1)) == expected
+
+
+def test_a_large_batch_is_computed_in_passes_whose_gradients_add_up_to_its_own(tmp_path: Path) -> None:
+    save_tiny_base(tmp_path / "base", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    weights, curves, largest = [], [], []
+    for name, tokens in (("whole", None), ("passes", 24)):
+        model = new_language_model(tmp_path / "base")
+        seen: list[int] = []
+        model.get_input_embeddings().register_forward_hook(lambda _, ids, __, seen=seen: seen.append(ids[0].numel()))
+        training = language_training(4, evaluate=lambda _: {"loss": 1.0}, pass_tokens=tokens)
+        params = PARAMS.model_copy(update={"gradient_accumulation_steps": 2, "logging_steps": 1})
+        result = train(model, training, params, 7, workspace(tmp_path / name))
+        weights.append([part.detach().clone() for part in model.parameters() if part.requires_grad])
+        curves.append([point["train_loss"] for point in result.curve if "train_loss" in point])
+        largest.append(max(seen))
+    assert largest == [4 * 12, 24]
+    assert curves[0] == pytest.approx(curves[1], rel=1e-5)
+    assert all(torch.allclose(one, other, atol=1e-5) for one, other in zip(*weights, strict=True))
+
+
+def test_progress_of_a_step_in_passes_is_the_loss_of_its_batch(tmp_path: Path) -> None:
+    save_tiny_base(tmp_path / "base", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    told: list[list[float]] = []
+    for name, tokens in (("whole", None), ("passes", 12)):
+        out = workspace(tmp_path / name)
+        losses: list[float] = []
+        out.progress = lambda done, total, losses=losses, **numbers: losses.append(numbers["loss"])  # type: ignore[method-assign]
+        training = language_training(3, evaluate=lambda _: {"loss": 1.0}, pass_tokens=tokens)
+        train(new_language_model(tmp_path / "base"), training, PARAMS, 7, out)
+        told.append(losses)
+    assert len(told[0]) == 3
+    assert told[0] == pytest.approx(told[1], rel=1e-5)

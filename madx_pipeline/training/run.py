@@ -41,6 +41,8 @@ class Training:
         eval_steps: Steps between two evaluations; each writes a checkpoint; the last is kept, and the
             weights of the best.
         loss: The mean loss over the labels of a batch from `collate`, which is on the model's device.
+        pass_tokens: Tokens, padding included, of a forward and backward pass on the CPU. A batch with more takes
+            several, whose gradients add up to its own, in the memory of one. None: always one pass.
     """
 
     examples: Examples
@@ -51,6 +53,7 @@ class Training:
     max_steps: int
     eval_steps: int
     loss: Loss = loss_of_model
+    pass_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def _trainer(
         callbacks=callbacks,
     )
     flow = Flow(training.eval_steps, out, lambda state: _finished(state, training, params))
-    trainer.follow(flow, training.evaluate, in_precision(params.precision, training.loss))
+    trainer.follow(flow, training.evaluate, in_precision(params.precision, training.loss), training.pass_tokens)
     return trainer
 
 

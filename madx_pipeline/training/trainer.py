@@ -70,17 +70,45 @@ class _Resumable:
     def _train_batch_size(self, value: int) -> None:
         """Set by the Trainer."""
 
-    def follow(self: Any, flow: Flow, measure: Measure, loss: Loss) -> None:
-        """Takes the place of the Trainer's own flow, printing, evaluation and loss."""
+    def follow(self: Any, flow: Flow, measure: Measure, loss: Loss, pass_tokens: int | None) -> None:
+        """Takes the place of the Trainer's own flow, printing, evaluation, loss and size of a pass."""
         self.model_accepts_loss_kwargs = True  # makes the Trainer count the labels of an accumulated batch
         self.remove_callback(PrinterCallback)
         self.add_callback(flow)
         self._flow = flow
         self._measure = measure
         self._loss = loss
+        self._pass_tokens = pass_tokens
 
     def _get_train_sampler(self: Any, train_dataset: Sized | None = None) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)
+
+    def training_step(
+        self: Any, model: AdapterModel, inputs: dict[str, Tensor], num_items_in_batch: Tensor | None = None
+    ) -> Tensor:
+        """In several passes where the batch is large, each with a backward pass of its own: in the memory of one."""
+        step = super().training_step  # type: ignore[misc]  # of the Trainer that this is mixed into
+        parts = self._in_passes(inputs)
+        if len(parts) == 1 or num_items_in_batch is None:
+            return cast(Tensor, step(model, inputs, num_items_in_batch))
+        loss, labels, summed = torch.zeros(()), 0, 0.0
+        for part in parts:
+            own = int((part["labels"] != IGNORED).sum())
+            loss = loss + step(model, part, num_items_in_batch).cpu()
+            labels, summed = labels + own, summed + (own * self._flow.loss if own else 0.0)
+        self._flow.loss = summed / max(1, labels)
+        return loss
+
+    def _in_passes(self: Any, inputs: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+        """The rows of a batch in passes. Processes that share a training must make equally many: they make one."""
+        if self._pass_tokens is None or self.args.device.type != "cpu" or self.accelerator.num_processes > 1:
+            return [inputs]
+        rows, width = inputs["input_ids"].shape
+        at_once = max(1, self._pass_tokens // width)
+        return [
+            {name: tensor[start : start + at_once] for name, tensor in inputs.items()}
+            for start in range(0, rows, at_once)
+        ]
 
     def compute_loss(
         self: Any,
