@@ -151,7 +151,7 @@ def test_every_stage_and_folder_is_in_the_readme() -> None:
         assert (REPOSITORY / name).exists() or (REPOSITORY / "madx_pipeline" / name).exists(), name
 
 
-METRIC = {"span_f1": "span F1", "accuracy": "accuracy", "macro_f1": "macro F1", "answer_f1": "answer F1"}
+METRIC = {"span_f1": "span F1", "accuracy": "accuracy", "macro_f1": "macro F1", "las": "LAS", "answer_f1": "answer F1"}
 
 
 def test_every_task_card_is_in_the_table_with_its_type_languages_and_metric() -> None:
