@@ -291,7 +291,7 @@ class HubClient:
 
     def close(self) -> None:
         """Ends the process and waits for it."""
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=300)
 
 
 def sha256(content: bytes) -> str:

@@ -46,7 +46,7 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
         _cancel_everything(variables)
         for process in reversed(running):
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=300)
 
 
 def _daemons(folder: Path) -> list[list[str]]:
