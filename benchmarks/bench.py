@@ -1,6 +1,6 @@
 """All comparisons with what users run today, one after the other: `make bench`.
 
-    python -m benchmarks.bench                 about two hours on a core that does nothing else
+    python -m benchmarks.bench                 about an hour and a half on an idle core
     python -m benchmarks.bench --size small    a few minutes; shows that everything works, says nothing of real models
     python -m benchmarks.bench --show          only prints the table of what was measured before
 
