@@ -52,6 +52,7 @@ def main() -> None:
     asked.add_argument("--size", choices=SIZES, default="base")
     asked.add_argument("--rounds", type=int, default=3)
     asked.add_argument("--sentences", type=int, default=100, help="of each test set")
+    asked.add_argument("--languages", type=int, default=len(LANGUAGES), help="how many of the eight")
     asked.add_argument("--out", type=Path, help="file for the result as JSON")
     asked.add_argument("--usually", type=Path, help=argparse.SUPPRESS)
     options = asked.parse_args()
@@ -60,7 +61,7 @@ def main() -> None:
         print(json.dumps(usual_scores(json.loads(options.usually.read_text(encoding="utf-8")))))
         return
     with tempfile.TemporaryDirectory() as name:
-        world = World(Path(name), options.sentences)
+        world = World(Path(name), options.sentences, LANGUAGES[: options.languages])
         world.make(SIZES[options.size])
         world.run("--until", "train_task_adapter")
         found = compared(world, options.rounds)
@@ -129,6 +130,7 @@ class World:
 
     folder: Path
     sentences: int
+    languages: tuple[str, ...]
 
     @property
     def home(self) -> Path:
@@ -140,7 +142,7 @@ class World:
         save_base_model(self.folder / "model", size)
         tokenizer_of(size.words).save_pretrained(self.folder / "model")
         self._save_language_adapters()
-        for number, language in enumerate(LANGUAGES):
+        for number, language in enumerate(self.languages):
             self._write(f"{language}-test", self.sentences, seed=number)
         self._write("train", 96, seed=100)
         self._write("validation", 24, seed=101)
@@ -148,7 +150,7 @@ class World:
 
     def _save_language_adapters(self) -> None:
         model = AutoAdapterModel.from_pretrained(self.folder / "model")
-        for seed, language in enumerate(LANGUAGES):
+        for seed, language in enumerate(self.languages):
             with seeded(seed):
                 model.add_adapter(language, config=SeqBnInvConfig(reduction_factor=REDUCTION))
             model.save_adapter(str(self.folder / language), language, with_head=False, use_safetensors=True)
@@ -164,14 +166,14 @@ class World:
                 file.write("\n")
 
     def _recipe(self) -> dict[str, Any]:
-        tests = {language: {"test": f"{language}-test.txt"} for language in LANGUAGES}
+        tests = {language: {"test": f"{language}-test.txt"} for language in self.languages}
         source = {"train": "train.txt", "validation": "validation.txt", **tests["en"]}
         return {
             "name": "evaluation",
             "base_model": {"path": "model"},
             "source_language": "en",
-            "target_languages": list(LANGUAGES[1:]),
-            "language_adapters": {language: {"path": language} for language in LANGUAGES},
+            "target_languages": list(self.languages[1:]),
+            "language_adapters": {language: {"path": language} for language in self.languages},
             "tasks": {TASK: {"card": "conll", "files": {**tests, "en": source}}},
             "methods": ["madx"],
             "seeds": list(SEEDS),
@@ -198,7 +200,7 @@ class World:
     def usually(self, measured: Measured) -> dict[str, float]:
         """Span F1 by language and seed, from a process for each language."""
         commands = []
-        for language in LANGUAGES:
+        for language in self.languages:
             asked = self.folder / f"{language}.json"
             asked.write_text(json.dumps(self._asked(language)), encoding="utf-8")
             commands.append([sys.executable, "-m", "benchmarks.evaluation", "--usually", str(asked)])

@@ -61,7 +61,7 @@ def test_the_table_of_the_readme_is_the_one_that_was_measured() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [["masked_lm", "grouped"], ["tasks", "tagging"], ["loop"]])
+@pytest.mark.parametrize("command", [["masked_lm", "grouped"], ["tasks", "tagging", "--together"], ["loop"]])
 def test_a_benchmark_runs_and_finds_numbers(command: list[str], tmp_path: Path) -> None:
     module, *case = command
     options = ["--steps", "2"] if module == "loop" else ["--rounds", "1"]
@@ -85,6 +85,6 @@ def test_both_ways_to_evaluate_find_the_same_scores(tmp_path: Path) -> None:
     from benchmarks import evaluation
 
     out = tmp_path / "result.json"
-    options = ["--size", "small", "--rounds", "1", "--sentences", "8", "--out", str(out)]
+    options = ["--size", "small", "--rounds", "1", "--sentences", "8", "--languages", "2", "--out", str(out)]
     subprocess.run([sys.executable, "-m", evaluation.__name__, *options], cwd=REPOSITORY, check=True)
     assert json.loads(out.read_text(encoding="utf-8"))["mean score"] > 0
