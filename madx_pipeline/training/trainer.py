@@ -70,7 +70,7 @@ class _Resumable:
     def _train_batch_size(self, value: int) -> None:
         """Set by the Trainer."""
 
-    def follow(self: Any, flow: Flow, measure: Measure, loss: Loss, pass_tokens: int | None) -> None:
+    def follow(self: Any, flow: Flow, measure: Measure, loss: Loss, pass_tokens: int | None = None) -> None:
         """Takes the place of the Trainer's own flow, printing, evaluation, loss and size of a pass."""
         self.model_accepts_loss_kwargs = True  # makes the Trainer count the labels of an accumulated batch
         self.remove_callback(PrinterCallback)
