@@ -72,7 +72,7 @@ def find_recipe(name: str) -> Path:
     if name in recipe_names():
         return recipes_folder() / f"{name}.yaml"
     what = "is a folder, not a recipe" if path.is_dir() else "is neither a file nor a shipped recipe"
-    raise InputError(f"{name} {what}. Shipped: {', '.join(recipe_names())}.", suggestion(name, recipe_names()))
+    raise InputError(f"{name} {what}.", suggestion(name, recipe_names()))
 
 
 def read_recipe(path: Path) -> RecipeFile:
