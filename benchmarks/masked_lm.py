@@ -176,22 +176,25 @@ def least_operations(lengths: Sequence[int], size: Size) -> int:
     """What a step of MAD-X on these windows has to compute, counted by hand.
 
     Frozen weights need a forward product and the gradient of their input; adapters the gradient of their weights
-    too. Nothing is counted for padding, for positions that are not masked, or for the attention of one text to another.
+    too. Nothing is counted for padding, for positions that are not masked once no other reads them (after the last
+    attention), or for the attention of one text to another.
     """
     tokens = sum(lengths)
     masked = sum(int((window["labels"] != -100).sum()) for window in windows_of(lengths, size.words))
-    frozen = size.layers * 2 * tokens * (4 * size.hidden**2 + 2 * size.hidden * size.inner)
+    after_attention = (size.layers - 1) * tokens + masked
+    frozen = size.layers * 2 * tokens * 3 * size.hidden**2
+    frozen += 2 * after_attention * (size.hidden**2 + 2 * size.hidden * size.inner)
     frozen += 2 * masked * (size.hidden**2 + size.hidden * size.words)
     attention = size.layers * sum(2 * 2 * length**2 * size.hidden for length in lengths)
-    adapters_ = size.layers * 2 * tokens * 2 * size.hidden * size.hidden // REDUCTION
+    adapters_ = 2 * after_attention * 2 * size.hidden * size.hidden // REDUCTION
     half = size.hidden // 2
     invertible = 2 * (tokens + masked) * 4 * half * half // INVERSE_REDUCTION
     return 2 * frozen + 3 * attention + 3 * (adapters_ + invertible)
 
 
 GROUPED_WAYS: dict[str, Build] = {
-    "the field's script": partial(fields_script, GROUPED, None),
     "the library's head on every position": partial(librarys_head, GROUPED),
+    "the field's script": partial(fields_script, GROUPED, None),
     "ours": partial(ours, GROUPED, AT_ONCE),
 }
 LINES_WAYS: dict[str, Build] = {

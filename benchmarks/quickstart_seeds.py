@@ -40,22 +40,26 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="Only print what was measured before.")
     arguments = parser.parse_args()
     if arguments.show:
-        show(json.loads(RESULTS.read_text(encoding="utf-8"))["scores"])
+        show(json.loads(RESULTS.read_text(encoding="utf-8")))
         return
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.seeds)
     with ThreadPoolExecutor(arguments.at_once) as pool:
         finished = pool.map(partial(run_quickstart, home=arguments.home, workers=arguments.workers), seeds)
         runs = dict(zip(seeds, finished, strict=True))
-    scores = {seed: run["scores"] for seed, run in runs.items()}
-    seconds = {seed: run["seconds"] for seed, run in runs.items()}
-    result = {"machine": machine(), "seeds": list(seeds), "seconds": seconds, "scores": scores}
+    result: dict[str, Any] = {"machine": machine(), "seeds": list(seeds)}
+    result |= {part: {seed: run[part] for seed, run in runs.items()} for part in ("seconds", "losses", "scores")}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    show({str(seed): found for seed, found in scores.items()})
+    show(result)
 
 
 def run_quickstart(seed: int, home: Path, workers: int) -> dict[str, Any]:
-    """Runs the shipped quickstart with everything seeded by `seed`; scores in points by task/language/method."""
+    """Runs the shipped quickstart with everything seeded by `seed`.
+
+    Returns:
+        `seconds` of all jobs, `losses` of the language adapters by language (held out, nats a masked token), and
+        `scores` in points by task/language/method.
+    """
     recipe = yaml.safe_load(find_recipe("quickstart").read_text(encoding="utf-8"))
     recipe["name"] = f"quickstart-{seed}"
     recipe["base_model"]["world_seed"] = seed
@@ -72,7 +76,14 @@ def run_quickstart(seed: int, home: Path, workers: int) -> dict[str, Any]:
         for score in results["scores"]
         if score["primary"]
     }
-    return {"seconds": round(sum(job["seconds"] for job in results["jobs"])), "scores": scores}
+    seconds = round(sum(job["seconds"] for job in results["jobs"]))
+    return {"seconds": seconds, "losses": losses(results), "scores": scores}
+
+
+def losses(results: dict[str, Any]) -> dict[str, float]:
+    """Held-out loss of each language adapter, nats a masked token."""
+    adapters = {language: facts["language_adapter"] for language, facts in results["languages"].items()}
+    return {language: round(adapter["heldout_loss_after"], 4) for language, adapter in adapters.items()}
 
 
 def machine() -> str:
@@ -80,8 +91,9 @@ def machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
 
 
-def show(scores: dict[str, dict[str, float]]) -> None:
+def show(result: dict[str, Any]) -> None:
     """Prints the table (mean and standard deviation over the seeds, in points) and what it comes to."""
+    scores: dict[str, dict[str, float]] = result["scores"]
     rows = sorted({(key.split("/")[0], key.split("/")[1]) for key in next(iter(scores.values()))})
     print(f"| task | language | {' | '.join(METHODS)} | gain |")
     print("|---|---|" + "---|" * (len(METHODS) + 1))
@@ -102,6 +114,10 @@ def show(scores: dict[str, dict[str, float]]) -> None:
         if language == SOURCE
     ]
     print(f"On the source against the task adapter alone: {statistics.mean(source):.1f} points.")
+    measured: list[dict[str, float]] = list(result["losses"].values())
+    for language in measured[0]:
+        held_out = [run[language] for run in measured]
+        print(f"Held-out loss of the adapter of {language}: {spread(held_out, digits=2)} nats a masked token.")
 
 
 def gains(scores: dict[str, dict[str, float]], task: str, language: str) -> list[float]:
@@ -110,10 +126,10 @@ def gains(scores: dict[str, dict[str, float]], task: str, language: str) -> list
     return [madx - max(kept, alone) for madx, kept, alone in cells]
 
 
-def spread(values: list[float]) -> str:
+def spread(values: list[float], digits: int = 1) -> str:
     """Mean and sample standard deviation."""
     deviation = statistics.stdev(values) if len(values) > 1 else float("nan")
-    return f"{statistics.mean(values):.1f} ± {deviation:.1f}"
+    return f"{statistics.mean(values):.{digits}f} ± {deviation:.{digits}f}"
 
 
 if __name__ == "__main__":

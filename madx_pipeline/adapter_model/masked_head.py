@@ -1,13 +1,14 @@
 """The masked-LM head where there is something to predict: it computes the loss at the masked positions alone.
 
 On XLM-R base the library's head costs two thirds of a training step and most of its memory: a distribution
-over 250,000 words for every token, 85% of which have no label. Here the hidden states are gathered first;
-the head's own layers, the inverse of the invertible adapter and the decoder then see only those rows, in the
-library's order. While the decoder is frozen its logits never exist as a whole.
+over 250,000 words for every token, 85% of which have no label. Here the hidden states with a label are gathered
+as soon as nothing else reads the others, which is after the attention of the last layer; the rest of that layer, the
+head's own layers, the inverse of the invertible adapter and the decoder then see only those rows, in the library's
+order. While the decoder is frozen its logits never exist as a whole.
 
 Everything else is the library's forward pass, so a model is called like any other (`model(**batch).loss`),
 under autocast and inside DistributedDataParallel too. Surprising: with `labels` there are no logits in the
-output; without `labels` the head is the library's own.
+output, and its last hidden states are those with a label; without `labels` the head is the library's own.
 """
 
 from __future__ import annotations
@@ -43,6 +44,46 @@ def predict_only_masked(model: AdapterModel, head: str) -> None:
     """
     model.heads[head].__class__ = MaskedPositionsHead  # weights, ties and mode stay as the library made them
     model.base_model.register_forward_pre_hook(_unflattened_mask, with_kwargs=True)
+    if hasattr(model.base_model, "encoder"):  # BERT and those after it; DistilBERT has other names for its parts
+        only_labelled = _OnlyLabelled(head)
+        model.register_forward_pre_hook(only_labelled.begin, with_kwargs=True)
+        model.base_model.encoder.layer[-1].attention.output.register_forward_pre_hook(only_labelled.gather)
+        model.register_forward_hook(only_labelled.end, always_call=True)
+
+
+class _OnlyLabelled:
+    """Hooks that leave of the last layer, once its attention has read all tokens, only those with a label."""
+
+    def __init__(self, head: str) -> None:
+        self._head = head
+        self._places: Tensor | None = None
+
+    def begin(self, model: AdapterModel, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """Before the model's forward pass: which tokens these are. Without any, or with another head, all stay."""
+        labels, head = named.get("labels"), named.get("head") or model.active_head
+        ours = head == self._head and isinstance(model.heads[head], MaskedPositionsHead)
+        places = _labelled(labels) if ours and labels is not None else None
+        self._places = None if places is None or len(places) == 0 else places
+
+    def gather(self, output: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        """Before what follows attention, from where on no token reads another: all (batch, length, hidden)."""
+        if self._places is None:
+            return None
+        return tuple(_gathered(states, self._places) for states in arguments)
+
+    def end(self, *unused: Any) -> None:
+        """After the model's forward pass, also one that failed."""
+        self._places = None
+
+
+def _labelled(labels: Tensor) -> Tensor:
+    """Places of the labels in (batch * length) that count, (masked)."""
+    return (labels.flatten() != _IGNORED).nonzero().squeeze(1)
+
+
+def _gathered(states: Tensor, places: Tensor) -> Tensor:
+    """Some of (batch, length, hidden), as (1, places, hidden)."""
+    return states.flatten(0, 1).index_select(0, places)[None]
 
 
 class MaskedPositionsHead(BertStyleMaskedLMHead):  # type: ignore[misc]  # adapters carries no types
@@ -52,22 +93,22 @@ class MaskedPositionsHead(BertStyleMaskedLMHead):  # type: ignore[misc]  # adapt
         """Mean cross-entropy in nats over the labelled positions; NaN if there is none.
 
         Args:
-            outputs: What the base model gave; first its hidden states, (batch, length, hidden).
+            outputs: What the base model gave; first its hidden states, (batch, length, hidden) or (1, masked, hidden).
             unused: What the library passes to every head.
             labels: (batch, length), -100 where nothing is to be predicted. None for all logits.
             named: `invertible_adapter`, if an active adapter has one.
         """
         if labels is None:
             return super().forward(outputs, *unused, **named)
-        flat = labels.flatten()  # (batch * length)
-        places = (flat != _IGNORED).nonzero().squeeze(1)
-        hidden = outputs[0].flatten(0, 1).index_select(0, places)[None]  # (1, masked, hidden), as the inverse wants
+        places, hidden = _labelled(labels), outputs[0]
+        if hidden.shape[:2].numel() != len(places):
+            hidden = _gathered(hidden, places)
         *layers, decoder = self
         for layer in layers:
             hidden = layer(hidden)
         if named.get("invertible_adapter") is not None:
             hidden = named["invertible_adapter"](hidden, rev=True)
-        return MaskedLMOutput(loss=decoder_loss(hidden[0], decoder, flat[places]))
+        return MaskedLMOutput(loss=decoder_loss(hidden.flatten(0, 1), decoder, labels.flatten()[places]))
 
 
 def decoder_loss(hidden: Tensor, decoder: nn.Linear, labels: Tensor) -> Tensor:

@@ -105,7 +105,8 @@ def pack(rows: Sequence[Sequence[Window]], pad_id: int, first: int) -> Batch:
 
     Returns:
         `input_ids`, `labels` and `position_ids`, all (rows, length of the longest), and `attention_mask`,
-        (rows, length, length), 1 where the first token attends to the second.
+        (rows, length, length), 1 where the first token attends to the second. If each row holds one window, it is
+        (rows, length), 1 for tokens: attention without a mask is faster, where rows are full.
     """
     shape = (len(rows), max(sum(len(window["input_ids"]) for window in row) for row in rows))
     input_ids, labels = np.full(shape, pad_id), np.full(shape, IGNORED)
@@ -119,8 +120,10 @@ def pack(rows: Sequence[Sequence[Window]], pad_id: int, first: int) -> Batch:
             positions[place, begin:end] = first + np.arange(end - begin)
             blocks[place, begin:end] = block
             begin = end
-    attention_mask = (blocks[:, :, None] == blocks[:, None, :]).astype(np.int8)  # adapters refuses booleans
-    arrays = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels, "position_ids": positions}
+    alone = max(map(len, rows)) == 1
+    same_window = (blocks[:, :, None] == blocks[:, None, :]).astype(np.int8)  # adapters refuses booleans
+    arrays = {"input_ids": input_ids, "labels": labels, "position_ids": positions}
+    arrays["attention_mask"] = blocks if alone else same_window
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 

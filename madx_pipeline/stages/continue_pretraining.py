@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from madx_pipeline.masked_lm.text import MaskedText
     from madx_pipeline.training import TrainingResult
 
-VERSION = 3
+VERSION = 4
 
 _RELOADED_TOLERANCE = 1e-4
 """Nats; the saved model, loaded again, must give the loss that was measured in training."""

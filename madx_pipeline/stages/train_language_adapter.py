@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from madx_pipeline.masked_lm.text import MaskedText
     from madx_pipeline.training import TrainingResult
 
-VERSION = 4
+VERSION = 5
 
 _INVERSE_TOLERANCE = 1e-5
 """About a hundred times the rounding of float32, as a few matrix products add up; a wrong inverse gives 0.1 or more."""

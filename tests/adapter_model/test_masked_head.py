@@ -201,6 +201,36 @@ def test_the_inverse_runs_as_often_as_the_invertible_adapter_and_only_on_masked_
     assert seen == [(4, 12, 16), (1, int((batch["labels"] != -100).sum()), 16)]
 
 
+def test_after_the_last_attention_only_tokens_with_a_label_are_computed(tmp_path: Path) -> None:
+    model, batch = training_model(tmp_path), masked_batch()
+    seen: list[tuple[int, ...]] = []
+    for layer in model.base_model.encoder.layer:
+        layer.intermediate.register_forward_pre_hook(lambda _, arguments: seen.append(tuple(arguments[0].shape)))
+    everything, labelled = (4, 12, 16), (1, int((batch["labels"] != -100).sum()), 16)
+    model(**batch)
+    assert seen == [everything, everything, labelled]
+    seen.clear()
+    model(**{**batch, "labels": torch.full_like(batch["labels"], -100)})
+    del batch["labels"]
+    model(**batch)
+    assert seen == [everything] * 6
+
+
+def test_another_head_of_the_model_reads_every_token(tmp_path: Path) -> None:
+    model, batch = training_model(tmp_path), masked_batch()
+    model.add_tagging_head("tags", num_labels=2)
+    model.active_head = "tags"
+    tags = torch.where(batch["labels"] == -100, -100, 1)
+    assert model(**{**batch, "labels": tags}).logits.shape == (4, 12, 2)
+
+
+def test_a_forward_pass_that_failed_leaves_nothing_to_the_next(tmp_path: Path) -> None:
+    model, batch = training_model(tmp_path), masked_batch()
+    with pytest.raises(IndexError):
+        model(**{**batch, "labels": batch["labels"] + 1000})
+    assert model.base_model(batch["input_ids"]).last_hidden_state.shape == (4, 12, 16)
+
+
 def test_without_gradients_none_is_computed(tmp_path: Path) -> None:
     model, batch = training_model(tmp_path), masked_batch()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -236,10 +266,12 @@ def test_the_operations_of_a_step_are_those_that_have_to_be_done(tmp_path: Path)
         model(**batch).loss.backward()
     tokens, masked = batch["labels"].numel(), int((batch["labels"] != -100).sum())
     layers, length, hidden, inner, bottleneck, vocabulary = 3, 32, 16, 32, 8, 600
-    frozen = layers * 2 * tokens * (4 * hidden * hidden + 2 * hidden * inner)
+    after_attention = (layers - 1) * tokens + masked  # no token reads another from there on in the last layer
+    frozen = layers * 2 * tokens * 3 * hidden * hidden
+    frozen += 2 * after_attention * (hidden * hidden + 2 * hidden * inner)
     frozen += 2 * masked * (hidden * hidden + hidden * vocabulary)
     attention = layers * 2 * tokens * 2 * length * hidden
-    adapters = layers * 2 * tokens * 2 * hidden * bottleneck + inverse_operations(tokens) + inverse_operations(masked)
+    adapters = 2 * after_attention * 2 * hidden * bottleneck + inverse_operations(tokens) + inverse_operations(masked)
     # What is frozen needs a gradient of its input alone; a product of two activations, or what trains, of both.
     least = 2 * frozen + 3 * attention + 3 * adapters
     assert counter.get_total_flops() == pytest.approx(least, rel=0.1)
@@ -268,10 +300,12 @@ def test_the_operations_of_a_packed_step_are_those_of_its_text_alone(
     with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
         model(**BatchShape(room, 1, 2, repack=True).batch([windows])).loss.backward()
     tokens, masked = int(lengths.sum()), sum(int((window["labels"] != -100).sum()) for window in windows)
-    frozen = layers * 2 * tokens * (4 * hidden * hidden + 2 * hidden * inner)
+    after_attention = (layers - 1) * tokens + masked
+    frozen = layers * 2 * tokens * 3 * hidden * hidden
+    frozen += 2 * after_attention * (hidden * hidden + 2 * hidden * inner)
     frozen += 2 * masked * (hidden * hidden + hidden * vocabulary)
     attention = layers * 2 * 2 * int((lengths**2).sum()) * hidden
-    adapters = layers * 2 * tokens * 2 * hidden * (hidden // reduction)
+    adapters = 2 * after_attention * 2 * hidden * (hidden // reduction)
     adapters += 2 * (tokens + masked) * 4 * (hidden // 2) * (hidden // 4)  # the invertible adapter and its inverse
     least = 2 * frozen + 3 * attention + 3 * adapters
     assert 0.98 * least <= counter.get_total_flops() <= 1.1 * least

@@ -211,6 +211,11 @@ def test_a_row_packed_beforehand_stays_as_it_is() -> None:
     assert batch["position_ids"].tolist() == [[0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0]]
 
 
+def test_rows_of_one_window_each_need_no_block_mask_and_full_ones_none_at_all() -> None:
+    batch = pack([masked([3]), masked([5])], PAD, 0)
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1, 0, 0], [1] * 7]
+
+
 def test_an_architecture_that_takes_no_positions_reads_padded_lines() -> None:
     assert first_position("distilbert", PAD) is None
     windows = masked([3, 5])
