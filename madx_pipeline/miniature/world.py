@@ -57,7 +57,7 @@ class World:
         self._lexicons = lexicons(seed)
         self._voices = {code: Voice(words, LANGUAGES[code].grammar) for code, words in self._lexicons.items()}
         self._taken: set[Sentence | tuple[str, ...]] = set()
-        self._lengths: set[int] = set()
+        self._beginnings: dict[str, set[int]] = {}  # first word of a run that is taken, to the lengths of such runs
         self._sentences = {split: self._draw_labelled(split, count) for split, count in SPLITS.items()}
 
     def corpus(self, language: str) -> Iterator[str]:
@@ -112,7 +112,8 @@ class World:
             said = [_run(voice.say(sentence)) for voice in self._voices.values()]
             if not any(self._is_taken(sentence, run) for run in said):
                 self._taken.update((sentence, *said))
-                self._lengths.update(map(len, said))
+                for run in said:
+                    self._beginnings.setdefault(run[0], set()).add(len(run))
                 drawn.append(sentence)
         return drawn
 
@@ -120,8 +121,11 @@ class World:
         """Whether a labelled sentence is in this one: as meaning, or as a run of its words."""
         if not self._taken.isdisjoint(sentence.parts()):
             return True
-        starts = range(len(run))
-        return any(run[start : start + length] in self._taken for length in self._lengths for start in starts)
+        return any(
+            run[start : start + length] in self._taken
+            for start, word in enumerate(run)
+            for length in self._beginnings.get(word, ())
+        )
 
     def _document(self, rng: random.Random, voice: Callable[[], Voice]) -> str:
         author, topic = Author(rng, self.names), rng.choice(TOPICS)

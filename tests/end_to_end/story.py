@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,11 @@ SMALL: dict[str, Any] = {
     },
 }
 """Everything of MAD-X, with so little training that the scores mean nothing."""
+
+
+def begin_with(pretrained: Path, folder: Path) -> None:
+    """Puts the base model that has been made in another folder into the store of this one."""
+    shutil.copytree(pretrained / "madx_runs/store", folder / "madx_runs/store")
 
 
 def write_recipe(folder: Path, recipe: dict[str, Any] = SMALL, **changes: Any) -> Path:

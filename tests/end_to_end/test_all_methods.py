@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from madx_pipeline.methods import METHODS
-from tests.end_to_end.story import SMALL, artifact_bytes, madx, plan_states, results_of, write_recipe
+from tests.end_to_end.story import SMALL, artifact_bytes, begin_with, madx, plan_states, results_of, write_recipe
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("all_methods")]
 
@@ -38,9 +38,10 @@ EVERYTHING: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory, pretrained: Path) -> Path:
     """A folder in which the usual methods were run first, and then all of them."""
     folder = tmp_path_factory.mktemp("everything")
+    begin_with(pretrained, folder)
     madx("run", write_recipe(folder, EVERYTHING, methods=SMALL["methods"]), "--runner", "serial", folder=folder)
     before = artifact_bytes(folder / "madx_runs")
     recipe = write_recipe(folder, EVERYTHING)

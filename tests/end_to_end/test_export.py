@@ -14,7 +14,7 @@ import pytest
 
 from madx_pipeline.commands.planning import plan_recipe
 from madx_pipeline.store import Store
-from tests.end_to_end.story import SMALL, environment, madx, write_recipe
+from tests.end_to_end.story import SMALL, begin_with, environment, madx, write_recipe
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("export")]
 
@@ -56,9 +56,10 @@ assert not [name for name in sys.modules if name.startswith("madx_pipeline")]
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(tmp_path_factory: pytest.TempPathFactory, pretrained: Path) -> Path:
     """A finished run and, beside each other, base model and exports under the names that the cards use."""
     folder = tmp_path_factory.mktemp("exported")
+    begin_with(pretrained, folder)
     recipe = write_recipe(folder, TINY)
     madx("run", recipe, folder=folder)
     for language in ("qaa", "qad"):

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.story import SMALL, artifact_bytes, madx, plan_states, results_of, write_recipe
+from tests.end_to_end.story import SMALL, artifact_bytes, begin_with, madx, plan_states, results_of, write_recipe
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("reruns")]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory, pretrained: Path) -> Path:
     """A folder in which the small recipe has been run once."""
     folder = tmp_path_factory.mktemp("finished")
+    begin_with(pretrained, folder)
     madx("run", write_recipe(folder), folder=folder)
     return folder
 
@@ -84,7 +85,8 @@ def test_removing_a_language_runs_only_the_report(folder: Path) -> None:
     assert {score["language"] for score in results_of(folder)["scores"]} == {"qaa", "qae"}
 
 
-def test_serial_and_local_runs_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+def test_serial_and_local_runs_give_the_same_bytes(folder: Path, pretrained: Path, tmp_path: Path) -> None:
+    begin_with(pretrained, tmp_path)
     recipe = write_recipe(tmp_path)
     madx("run", recipe, "--runner", "serial", folder=tmp_path)
     serial, local = artifact_bytes(tmp_path / "madx_runs"), artifact_bytes(folder / "madx_runs")
@@ -107,7 +109,8 @@ def test_a_flipped_byte_is_named_by_verify_and_by_the_next_run(folder: Path) -> 
     madx("verify", folder=folder)
 
 
-def test_until_and_only_leave_the_rest(tmp_path: Path) -> None:
+def test_until_and_only_leave_the_rest(pretrained: Path, tmp_path: Path) -> None:
+    begin_with(pretrained, tmp_path)
     recipe = write_recipe(tmp_path, methods=["task_adapter_only"])
     madx("run", recipe, "--until", "prepare_task_data", folder=tmp_path)
     states = plan_states(tmp_path, recipe)
