@@ -51,8 +51,11 @@ def check_every_part_counts(
         others = exchange(probes, part)
         if others == probes:
             continue
-        difference = max(map(_change, _logits(model, kind, encode(probes)), _logits(model, kind, encode(others))))
+        one, other = encode(probes), encode(others)
+        difference = max(map(_change, _logits(model, kind, one), _logits(model, kind, other)))
         detail = f"Largest change of a logit when {part} is exchanged among examples."
+        if _ids(one) == _ids(other):
+            detail += " All give the same tokens: it is lost on the way, or the tokenizer does not know its script."
         out.check(f"{part}_reaches_the_model", difference > _NOTICEABLE, difference, detail)
     if "choices" in probes[0]:
         _check_choices_differ(_logits(model, kind, encode(probes)), probes, out)
@@ -89,6 +92,10 @@ def _logits(model: AdapterModel, kind: TaskType, encoded: Encoded) -> list[torch
     firsts = {row.example: row for row in reversed(encoded.rows)}
     with torch.inference_mode():
         return [logits(model, kind, [firsts[example]]).flatten() for example in sorted(firsts)]
+
+
+def _ids(encoded: Encoded) -> list[tuple[int, ...]]:
+    return [row.input_ids for row in encoded.rows]
 
 
 def _change(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -41,6 +41,15 @@ def test_a_lost_second_text_fails_the_job(world: TinyWorld, tmp_path: Path) -> N
         check_every_part_counts(model, INFERENCE, without_hypothesis, examples, out)
 
 
+def test_text_in_a_script_that_the_tokenizer_does_not_know_is_called_that(world: TinyWorld, tmp_path: Path) -> None:
+    model = adapter_model.load_model(world.base.path / "model", "tiny")
+    with adapter_model.seeded(1):
+        INFERENCE.add_head(model, "task_pairs", ["follows", "other"])
+    examples = [{"text": text, "text_pair": "va", "label": "other"} for text in ("สวัสดี", "ขอบคุณ", "ภาษาไทย")]
+    with pytest.raises(CheckError, match=r"All give the same tokens: .* does not know its script"):
+        check_every_part_counts(model.eval(), INFERENCE, ENCODE, examples, Workspace(tmp_path, tmp_path))
+
+
 CHOICE = task_type("multiple_choice")
 CHOICES = partial(CHOICE.encode, tokenizer=tokenizer(), label2id={"choice1": 0, "choice2": 1}, max_length=24)
 
