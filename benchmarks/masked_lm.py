@@ -176,8 +176,8 @@ def least_operations(lengths: Sequence[int], size: Size) -> int:
     """What a step of MAD-X on these windows has to compute, counted by hand.
 
     Frozen weights need a forward product and the gradient of their input; adapters the gradient of their weights
-    too. Nothing is counted for padding, for positions that are not masked once no other reads them (after the last
-    attention), or for the attention of one text to another.
+    too. Nothing is counted for padding, for positions that are not masked after the attention of the last layer, which
+    is computed for all, or for the attention of one text to another.
     """
     tokens = sum(lengths)
     masked = sum(int((window["labels"] != -100).sum()) for window in windows_of(lengths, size.words))
@@ -192,6 +192,7 @@ def least_operations(lengths: Sequence[int], size: Size) -> int:
     return 2 * frozen + 3 * attention + 3 * (adapters_ + invertible)
 
 
+# What is compared first of all stands next to ours: so little time passes between the two.
 GROUPED_WAYS: dict[str, Build] = {
     "the library's head on every position": partial(librarys_head, GROUPED),
     "the field's script": partial(fields_script, GROUPED, None),

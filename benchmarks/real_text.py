@@ -6,8 +6,8 @@ FOLDER of the data has `text/<code>.txt.gz`, `ud/<treebank>-{train,dev,test}.con
 `xcopa/<code>/<split>.jsonl`; the model is any small multilingual base model. Languages whose text is missing stay in
 the recipe without a language adapter; the text for Southern Quechua is of another Quechua. Steps and learning rate of
 the language adapters were chosen by their held-out loss on English and Yoruba text, epochs and learning rate of the
-task adapters on English validation data; nothing by a test set. Prints the table of the report, in points; what has no
-score is a gap there, with its reason.
+task adapters on English validation data; nothing by a test set. Prints the table of the report, in points, and why
+scores are missing.
 """
 
 from __future__ import annotations
@@ -127,10 +127,11 @@ def main() -> None:
     path = arguments.home / f"{wanted['name']}.yaml"
     path.write_text(yaml.safe_dump(wanted), encoding="utf-8")
     command = [sys.executable, "-m", "madx_pipeline", "run", str(path), "--home", str(arguments.home)]
-    status = subprocess.run([*command, "--workers", str(arguments.workers)], check=False).returncode
-    if status not in (0, JOBS_FAILED):
-        sys.exit(status)
     report = arguments.home / "reports" / wanted["name"] / "results.json"
+    report.unlink(missing_ok=True)
+    status = subprocess.run([*command, "--workers", str(arguments.workers)], check=False).returncode
+    if status not in (0, JOBS_FAILED) or not report.is_file():
+        sys.exit(status)
     show(wanted["target_languages"], json.loads(report.read_text(encoding="utf-8")))
 
 
@@ -182,6 +183,8 @@ def show(targets: list[str], results: dict[str, Any]) -> None:
         verdict = verdicts.get(language)
         answer = f"{verdict['outcome']}: {points(verdict, 'margin')}" if verdict else ""
         print(f"| {language} | {' | '.join(shown)} | {answer} |")
+    for reason in dict.fromkeys(gap["reason"] for gap in results["gaps"]):
+        print(f"Missing: {reason}")
 
 
 def points(numbers: dict[str, float] | None, value: str) -> str:

@@ -35,6 +35,8 @@ CPU at 307 rows x 250,002 words, 2,048 to 32,768 words take 0.62 to 0.75 of the 
 def predict_only_masked(model: AdapterModel, head: str) -> None:
     """Lets a masked-LM head compute its loss at the masked positions alone, and the model take block masks.
 
+    With labels the last layer goes on, after its attention, with the labelled tokens alone (not in DistilBERT).
+
     A block mask is an `attention_mask` of (batch, length, length) that keeps texts packed into a row apart;
     each text needs `position_ids` that begin anew.
 
@@ -59,7 +61,10 @@ class _OnlyLabelled:
         self._places: Tensor | None = None
 
     def begin(self, model: AdapterModel, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        """Before the model's forward pass: which tokens these are. Without any, or with another head, all stay."""
+        """Before the model's forward pass: which tokens these are. Without any, or with another head, all stay.
+
+        The library's `AdapterSetup`, which could choose yet another head, is not used in this package.
+        """
         labels, head = named.get("labels"), named.get("head") or model.active_head
         ours = head == self._head and isinstance(model.heads[head], MaskedPositionsHead)
         places = _labelled(labels) if ours and labels is not None else None

@@ -4,7 +4,7 @@ Three things make a packed row equal to its windows padded one by one: each wind
 (a block-diagonal attention mask), its positions start afresh, and it keeps its own special tokens. Windows
 are masked before they are packed, so masks know nothing of rows. Surprising: padding attends to padding,
 because the softmax over a row of the mask in which nothing may be attended to is NaN in some attention
-implementations.
+implementations. Where every row holds one window, a plain mask does, in which padding attends to the text.
 
 Which windows share a row is decided by best fit, longest first: each goes into the row in which it
 leaves the least room (Johnson et al. 1974, Worst-case performance bounds for one-dimensional packing).

@@ -84,7 +84,7 @@ class _Resumable:
         return SequentialSampler(self.train_dataset)
 
     def floating_point_ops(self: Any, inputs: dict[str, Tensor]) -> int:
-        """Nothing reads the Trainer's guess, for which it walks through all weights at every step."""
+        """The Trainer's guess, told to trackers alone, for which it walks through all weights at every step."""
         return 0
 
     def training_step(

@@ -211,9 +211,23 @@ def test_a_row_packed_beforehand_stays_as_it_is() -> None:
     assert batch["position_ids"].tolist() == [[0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0]]
 
 
-def test_rows_of_one_window_each_need_no_block_mask_and_full_ones_none_at_all() -> None:
+def test_rows_of_one_window_each_need_no_block_mask_and_full_ones_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = pack([masked([3]), masked([5])], PAD, 0)
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1, 0, 0], [1] * 7]
+    attention: Any = torch.nn.functional.scaled_dot_product_attention
+    masks: list[Any] = []
+
+    def watched(*states: Any, **options: Any) -> Any:
+        masks.append(options["attn_mask"])
+        return attention(*states, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", watched)
+    model, full = model_of("xlm-roberta"), [masked([5]), masked([5])]
+    model(**pack(full, PAD, PAD + 1))
+    assert masks
+    assert all(mask is None for mask in masks)
+    model(**pack([[*full[0], *full[1]]], PAD, PAD + 1))
+    assert masks[-1] is not None
 
 
 def test_an_architecture_that_takes_no_positions_reads_padded_lines() -> None:
