@@ -31,6 +31,11 @@ def conclude(results: Results, home: Path) -> Results:
         level=1 - params.confidence,
         smallest_gain=params.smallest_gain_points / 100,
         smallest_gap_closed=params.smallest_gap_closed,
+        majority={
+            (row.task, row.language): row.majority
+            for row in summary
+            if row.primary and row.method == "madx" and row.majority is not None
+        },
     )
     return results.model_copy(
         update={

@@ -89,7 +89,8 @@ def _how_judged(results: Results) -> str:
         "MAD-X is compared with the better of task_adapter_only and madx_source_kept. It helps or hurts where p is "
         f"below {level} in a paired test over test examples and, if varied, seeds, corrected for the languages; a "
         f"gain of less than {params['smallest_gain_points']:g} points, or one that closes less than "
-        f"{params['smallest_gap_closed'] * 100:g}% of the transfer gap that the other methods leave, is too little. "
+        f"{params['smallest_gap_closed'] * 100:g}% of the transfer gap that the other methods leave, is too little; "
+        "so is any that leaves MAD-X at or below the majority class. "
         "Language adapters are trained once: how much another training of them would change is not in the intervals."
     )
 

@@ -151,7 +151,8 @@ class Verdict(Part):
     """The answer; `source` for the source language, `unknown` where numbers are missing."""
     falls_short: bool
     """Whether it helps, and too little: the gain is below `smallest_gain_points`, or closes a smaller share of the
-    transfer gap than `smallest_gap_closed` (parameters of the stage `report`)."""
+    transfer gap than `smallest_gap_closed` (parameters of the stage `report`), or no score is above the majority
+    class."""
     margin: float | None
     """Mean over tasks of the margins, as a fraction; null where nothing could be compared."""
     low: float | None

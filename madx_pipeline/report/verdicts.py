@@ -9,13 +9,13 @@ MAD-X is compared with the better of the two methods that lack the right languag
   there were two (Bonferroni).
 - P values are corrected over the target languages (Holm 1979).
 - A gain can be certain and still leave a user without a usable model. So besides the answer there is `falls_short`:
-  the gain is small, or closes little of the transfer gap that the rival leaves.
+  the gain is small, or closes little of the transfer gap that the rival leaves, or ends below the majority class.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from madx_pipeline.report.comparisons import with_holm
@@ -41,6 +41,7 @@ class Question:
         level: P values below this are evidence.
         smallest_gain: A gain below this (fraction) falls short.
         smallest_gap_closed: A gain that closes a smaller share of the rival's transfer gap falls short.
+        majority: Task and language to the score of the majority class, where it is known.
     """
 
     scores: PrimaryScores
@@ -51,6 +52,7 @@ class Question:
     level: float
     smallest_gain: float
     smallest_gap_closed: float
+    majority: Mapping[tuple[str, str], float]
 
     def rivals(self, language: str) -> tuple[str, ...]:
         """What MAD-X is compared with: on the source language, its adapter kept is MAD-X itself."""
@@ -83,7 +85,11 @@ def _answer(verdict: Verdict, question: Question) -> dict[str, object]:
     outcome = outcome_of(verdict, question.level)
     small = (verdict.margin or 0.0) < question.smallest_gain
     little = verdict.gap_closed is not None and verdict.gap_closed < question.smallest_gap_closed
-    return {"outcome": outcome, "falls_short": outcome == "helps" and (small or little)}
+    chance = all(
+        comparison.madx <= question.majority.get((comparison.task, verdict.language), -1.0)
+        for comparison in verdict.comparisons
+    )
+    return {"outcome": outcome, "falls_short": outcome == "helps" and (small or little or chance)}
 
 
 def _measured(question: Question, language: str) -> Verdict:

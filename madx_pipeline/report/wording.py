@@ -52,7 +52,8 @@ def verdict_sentences(results: Results, verdict: Verdict, digits: int) -> str:
     if verdict.margin is None:
         return f"{head} {_why_unknown(results, verdict)}"
     effect = f"{_effect(verdict, digits)}{_over_tasks(verdict)}{_closing(results, verdict)}."
-    parts = [head, effect, *_certainty(results, verdict, digits), _by_task(verdict, digits)]
+    worth = _worth(results, verdict)
+    parts = [head, effect, worth, *_certainty(results, verdict, digits), _by_task(verdict, digits)]
     return " ".join(part for part in [*parts, *_caveats(results, verdict)] if part)
 
 
@@ -120,8 +121,21 @@ def _closing(results: Results, verdict: Verdict) -> str:
         return f", less than the {params['smallest_gain_points']:g} points that count as a help"
     if verdict.gap_closed is None:
         return ""
-    but = "but closes only" if verdict.falls_short else "and closes"
+    but = "but closes only" if verdict.gap_closed < params["smallest_gap_closed"] else "and closes"
     return f", {but} {percent(verdict.gap_closed)} of the transfer gap left there"
+
+
+def _worth(results: Results, verdict: Verdict) -> str:
+    """Where MAD-X, whatever it gains, does no better than a constant answer."""
+    low = [
+        row.task
+        for row in results.summary
+        if row.primary
+        and (row.method, row.language) == ("madx", verdict.language)
+        and row.majority is not None
+        and row.mean <= row.majority
+    ]
+    return f"Its score on {listed(low)} is not above the majority class, so worth nothing." if low else ""
 
 
 def _certainty(results: Results, verdict: Verdict, digits: int) -> list[str]:

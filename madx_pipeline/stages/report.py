@@ -18,7 +18,7 @@ from madx_pipeline.report.results import Results
 from madx_pipeline.report.tables import efficiency_csv, results_json, scores_csv, summary_csv
 from madx_pipeline.stage import Inputs, Workspace
 
-VERSION = 4
+VERSION = 5
 
 
 class Params(stage.Params):

@@ -102,6 +102,25 @@ def test_a_certain_gain_of_a_point_or_two_helps_too_little(tmp_path: Path) -> No
     assert "less than the 25 points that count as a help." in _sentences(results)
 
 
+def test_a_gain_that_ends_below_the_majority_class_helps_too_little_and_says_so(tmp_path: Path) -> None:
+    def results(madx: float) -> Results:
+        def score_of(task: str, method: str, language: str, seed: int) -> float:
+            return 0.3 if language == "qaa" else madx if method == "madx" else 0.1
+
+        run = make_run(tmp_path / str(madx), score_of, target_languages=["qad"]).finish_all()
+        return collect(run.plan, run.store)
+
+    below, above = results(0.24), results(0.26)  # the majority class scores 0.25
+    assert (_verdict(below).outcome, _verdict(below).falls_short) == ("helps", True)
+    assert _sentences(below).startswith(
+        "MAD-X helps too little here. It gains 14.0 points over the better of task_adapter_only and madx_source_kept, "
+        "averaged over ner and pos, and closes 70% of the transfer gap left there. "
+        "Its score on ner and pos is not above the majority class, so worth nothing. 95% interval"
+    )
+    assert (_verdict(above).outcome, _verdict(above).falls_short) == ("helps", False)
+    assert "majority class" not in _sentences(above)
+
+
 def test_one_seed_says_that_seeds_were_not_varied(tmp_path: Path) -> None:
     results = _results(tmp_path)
     assert _verdict(results).interval == "examples"
