@@ -22,8 +22,8 @@ from typing import Any
 
 import yaml
 
-JOBS_FAILED = 1
-"""Exit code of a run in which jobs failed, such as a training that does not beat the majority: gaps in the report."""
+from madx_pipeline.errors import JobError
+
 METHODS = ("madx", "madx_source_kept", "task_adapter_only", "full_finetuning", "majority_class")
 ENGLISH = {"train": "train", "validation": "dev", "test": "test"}
 """Split to what the files call it."""
@@ -130,7 +130,7 @@ def main() -> None:
     report = arguments.home / "reports" / wanted["name"] / "results.json"
     report.unlink(missing_ok=True)
     status = subprocess.run([*command, "--workers", str(arguments.workers)], check=False).returncode
-    if status not in (0, JOBS_FAILED) or not report.is_file():
+    if status not in (0, JobError.exit_code) or not report.is_file():
         sys.exit(status)
     show(wanted["target_languages"], json.loads(report.read_text(encoding="utf-8")))
 
