@@ -31,6 +31,7 @@ from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling
 
 from benchmarks import steps
 from benchmarks.machine import has_gpu
+from benchmarks.operations import least_operations
 from benchmarks.random_model import END, FIRST_WORD, MASK, PAD, START, Size, lengths_of_sentences, tokenizer_of
 from benchmarks.steps import Build, Case
 from benchmarks.watch import STEPS, StepWatch, Train, watched_workspace
@@ -172,24 +173,11 @@ def params(at_once: int, examples: int) -> TrainingParams:
 # What a step cannot do without
 
 
-def least_operations(lengths: Sequence[int], size: Size) -> int:
-    """What a step of MAD-X on these windows has to compute, counted by hand.
-
-    Frozen weights need a forward product and the gradient of their input; adapters the gradient of their weights
-    too. Nothing is counted for padding, for positions that are not masked after the attention of the last layer, which
-    is computed for all, or for the attention of one text to another.
-    """
-    tokens = sum(lengths)
+def least(lengths: Sequence[int], size: Size) -> int:
+    """The operations of a step on these windows that have to be."""
     masked = sum(int((window["labels"] != -100).sum()) for window in windows_of(lengths, size.words))
-    after_attention = (size.layers - 1) * tokens + masked
-    frozen = size.layers * 2 * tokens * 3 * size.hidden**2
-    frozen += 2 * after_attention * (size.hidden**2 + 2 * size.hidden * size.inner)
-    frozen += 2 * masked * (size.hidden**2 + size.hidden * size.words)
-    attention = size.layers * sum(2 * 2 * length**2 * size.hidden for length in lengths)
-    adapters_ = 2 * after_attention * 2 * size.hidden * size.hidden // REDUCTION
-    half = size.hidden // 2
-    invertible = 2 * (tokens + masked) * 4 * half * half // INVERSE_REDUCTION
-    return 2 * frozen + 3 * attention + 3 * (adapters_ + invertible)
+    bottlenecks = (size.hidden // REDUCTION, size.hidden // 2 // INVERSE_REDUCTION)
+    return least_operations(lengths, masked, size, bottlenecks)
 
 
 # What is compared first of all stands next to ours: so little time passes between the two.
@@ -211,7 +199,7 @@ CASES = {
         sum(GROUPED),
         batches=dict.fromkeys(GROUPED_WAYS, 1),
         equal="the library's head on every position",
-        least=partial(least_operations, GROUPED),
+        least=partial(least, GROUPED),
     ),
     "lines": Case(
         LINES_WAYS,
@@ -221,7 +209,7 @@ CASES = {
             "ours": 1,
             "ours as shipped, 16 lines at a time": 4,
         },
-        least=partial(least_operations, LINES),
+        least=partial(least, LINES),
     ),
 }
 

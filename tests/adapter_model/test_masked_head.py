@@ -14,6 +14,8 @@ from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.operations import least_operations
+from benchmarks.random_model import Size
 from benchmarks.watch import ATTENTION
 from madx_pipeline.adapter_model import (
     LANGUAGE_MODEL_HEAD,
@@ -264,16 +266,8 @@ def test_the_operations_of_a_step_are_those_that_have_to_be_done(tmp_path: Path)
     model, batch = large_enough(tmp_path)
     with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
         model(**batch).loss.backward()
-    tokens, masked = batch["labels"].numel(), int((batch["labels"] != -100).sum())
-    layers, length, hidden, inner, bottleneck, vocabulary = 3, 32, 16, 32, 8, 600
-    after_attention = (layers - 1) * tokens + masked  # no token reads another from there on in the last layer
-    frozen = layers * 2 * tokens * 3 * hidden * hidden
-    frozen += 2 * after_attention * (hidden * hidden + 2 * hidden * inner)
-    frozen += 2 * masked * (hidden * hidden + hidden * vocabulary)
-    attention = layers * 2 * tokens * 2 * length * hidden
-    adapters = 2 * after_attention * 2 * hidden * bottleneck + inverse_operations(tokens) + inverse_operations(masked)
-    # What is frozen needs a gradient of its input alone; a product of two activations, or what trains, of both.
-    least = 2 * frozen + 3 * attention + 3 * adapters
+    masked = int((batch["labels"] != -100).sum())
+    least = least_operations([32] * 16, masked, Size(600, 16, 3, 2, 32), (8, 4))
     assert counter.get_total_flops() == pytest.approx(least, rel=0.1)
 
 
@@ -299,15 +293,9 @@ def test_the_operations_of_a_packed_step_are_those_of_its_text_alone(
     ]
     with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
         model(**BatchShape(room, 1, 2, repack=True).batch([windows])).loss.backward()
-    tokens, masked = int(lengths.sum()), sum(int((window["labels"] != -100).sum()) for window in windows)
-    after_attention = (layers - 1) * tokens + masked
-    frozen = layers * 2 * tokens * 3 * hidden * hidden
-    frozen += 2 * after_attention * (hidden * hidden + 2 * hidden * inner)
-    frozen += 2 * masked * (hidden * hidden + hidden * vocabulary)
-    attention = layers * 2 * 2 * int((lengths**2).sum()) * hidden
-    adapters = 2 * after_attention * 2 * hidden * (hidden // reduction)
-    adapters += 2 * (tokens + masked) * 4 * (hidden // 2) * (hidden // 4)  # the invertible adapter and its inverse
-    least = 2 * frozen + 3 * attention + 3 * adapters
+    masked = sum(int((window["labels"] != -100).sum()) for window in windows)
+    size = Size(vocabulary, hidden, layers, 2, inner)
+    least = least_operations(lengths.tolist(), masked, size, (hidden // reduction, hidden // 4))
     assert 0.98 * least <= counter.get_total_flops() <= 1.1 * least
 
 
