@@ -120,10 +120,10 @@ def pack(rows: Sequence[Sequence[Window]], pad_id: int, first: int) -> Batch:
             positions[place, begin:end] = first + np.arange(end - begin)
             blocks[place, begin:end] = block
             begin = end
-    alone = max(map(len, rows)) == 1
-    same_window = (blocks[:, :, None] == blocks[:, None, :]).astype(np.int8)  # adapters refuses booleans
-    arrays = {"input_ids": input_ids, "labels": labels, "position_ids": positions}
-    arrays["attention_mask"] = blocks if alone else same_window
+    attention_mask = blocks  # 1 in the only window of a row
+    if max(map(len, rows)) > 1:
+        attention_mask = (blocks[:, :, None] == blocks[:, None, :]).astype(np.int8)  # adapters refuses booleans
+    arrays = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels, "position_ids": positions}
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
