@@ -91,22 +91,32 @@ def machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
 
 
-def show(result: dict[str, Any]) -> None:
-    """Prints the table (mean and standard deviation over the seeds, in points) and what it comes to."""
-    scores: dict[str, dict[str, float]] = result["scores"]
-    rows = sorted({(key.split("/")[0], key.split("/")[1]) for key in next(iter(scores.values()))})
-    print(f"| task | language | {' | '.join(METHODS)} | gain |")
-    print("|---|---|" + "---|" * (len(METHODS) + 1))
-    for task, language in rows:
+def table(scores: dict[str, dict[str, float]]) -> list[str]:
+    """Lines of Markdown: mean and standard deviation over the seeds, in points."""
+    lines = [f"| task | language | {' | '.join(METHODS)} | gain |", "|---|---|" + "---|" * (len(METHODS) + 1)]
+    for task, language in cells(scores):
         values = [[run[f"{task}/{language}/{method}"] for run in scores.values()] for method in METHODS]
         shown = " | ".join(map(spread, [*values, gains(scores, task, language)]))
-        print(f"| {task} | {language} ({'seen' if LANGUAGES[language].seen else 'unseen'}) | {shown} |")
+        lines.append(f"| {task} | {language} ({'seen' if LANGUAGES[language].seen else 'unseen'}) | {shown} |")
+    return lines
+
+
+def cells(scores: dict[str, dict[str, float]]) -> list[tuple[str, str]]:
+    """Tasks and languages that have scores."""
+    return sorted({(key.split("/")[0], key.split("/")[1]) for key in next(iter(scores.values()))})
+
+
+def show(result: dict[str, Any]) -> None:
+    """Prints the table and what it comes to."""
+    scores: dict[str, dict[str, float]] = result["scores"]
+    rows = cells(scores)
+    print("\n".join(table(scores)))
     unseen = [row for row in rows if not LANGUAGES[row[1]].seen]
     overall = statistics.mean(statistics.mean(gains(scores, *row)) for row in unseen)
     print(f"\nMean gain over all unseen targets and tasks: {overall:.1f} points.")
     for language in sorted({language for _, language in rows}):
-        own = [statistics.mean(gains(scores, *row)) for row in rows if row[1] == language]
-        print(f"Mean gain on {language}: {statistics.mean(own):.1f} points.")
+        own = [gain for row in rows if row[1] == language for gain in gains(scores, *row)]
+        print(f"Gain on {language}: {statistics.mean(own):.1f} points, from {min(own):.1f} to {max(own):.1f}.")
     source = [
         run[f"{task}/{SOURCE}/madx"] - run[f"{task}/{SOURCE}/task_adapter_only"]
         for run in scores.values()

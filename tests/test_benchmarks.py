@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import quickstart_seeds
 from benchmarks.bench import GOALS, RESULTS, table, verdicts
 from benchmarks.random_model import lengths_of_sentences
 from benchmarks.watch import StepWatch
@@ -59,6 +61,15 @@ def test_the_numbers_of_the_readme_are_those_that_were_measured() -> None:
     assert measured["size"] == "base"
     assert "\n".join(table(measured)) in readme
     assert f"of ours, {measured['loop']['outside']:.1%} is neither" in readme
+
+
+def test_the_table_of_seeds_in_the_readme_is_the_one_that_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    measured = json.loads(quickstart_seeds.RESULTS.read_text(encoding="utf-8"))
+    assert "\n".join(quickstart_seeds.table(measured["scores"])) in readme
+    quickstart_seeds.show(measured)
+    gain = dict(re.findall(r"Gain on (\w+): (\S+) points", capsys.readouterr().out))
+    assert f"{gain['qad']} on `qad`, {gain['qae']} on `qae`, {gain['qag']} on `qag`" in readme
 
 
 @pytest.mark.slow
