@@ -66,6 +66,6 @@ def _how_judged(results: Results) -> str:
     return (
         f"Gain: madx minus {against}, in points, averaged over tasks{counted}. Helps or hurts: p below "
         f"{1 - results.confidence:.6g} after Holm's correction over languages. Too little: a gain of less than "
-        f"{params['smallest_gain_points']:g} points, or one that closes less than "
-        f"{params['smallest_gap_closed'] * 100:g}% of the transfer gap."
+        f"{params['smallest_gain_points']:g} points, one that closes less than "
+        f"{params['smallest_gap_closed'] * 100:g}% of the transfer gap, or a score no higher than the majority class."
     )
