@@ -79,7 +79,7 @@ def loss_on(items: Sequence[Example]) -> Evaluate:
 
     def evaluate(model: AdapterModel) -> dict[str, float]:
         batch = {name: tensor.to(model.device) for name, tensor in collate(items).items()}
-        return {"loss": float(model(**batch, return_dict=True).loss)}
+        return {"loss": model(**batch, return_dict=True).loss.item()}
 
     return evaluate
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerFast
 
 
+NOTICEABLE = 1e-5
+"""Difference of logits that rounding does not explain; a real adapter, text or choice makes 1e-2 and more."""
+
+
 def row_length(max_length: int, base_model: Artifact) -> int:
     """Tokens per row: what was asked for, or what the base model takes if that is less."""
     return min(max_length, int(base_model.facts["max_length"]))

@@ -20,10 +20,7 @@ from madx_pipeline.adapter_model import (
 )
 from madx_pipeline.stage import Workspace
 from madx_pipeline.tasks import Encoded, TaskType
-from madx_pipeline.tasks.batches import logits
-
-_NOTICEABLE = 1e-5
-"""Difference of logits that rounding does not explain; real adapters change them by 1e-2 and more."""
+from madx_pipeline.tasks.batches import NOTICEABLE, logits
 
 _PROBE_ROWS = 8
 """Rows on which logits are compared: the shortest, which any adapter changes as it does others."""
@@ -82,7 +79,7 @@ def check_language_adapter_counts(
     """
     difference = _change(model, kind, encoded, (stack, stack[1:]))
     detail = f"Largest change of a logit when {stack[0]} is taken out of the stack."
-    out.check("language_adapter_changes_logits", difference > _NOTICEABLE, difference, detail)
+    out.check("language_adapter_changes_logits", difference > NOTICEABLE, difference, detail)
 
 
 def check_swapping_counts(
@@ -99,7 +96,7 @@ def check_swapping_counts(
     """
     difference = _change(model, kind, encoded, stacks)
     detail = f"Largest change of a logit when {stacks[0][0]} takes the place of {stacks[1][0]}."
-    out.check("swapping_language_adapter_changes_logits", difference > _NOTICEABLE, difference, detail)
+    out.check("swapping_language_adapter_changes_logits", difference > NOTICEABLE, difference, detail)
 
 
 def _change(

@@ -14,13 +14,10 @@ import torch
 
 from madx_pipeline.stage import Workspace
 from madx_pipeline.tasks import Encoded, Example, TaskType
-from madx_pipeline.tasks.batches import logits
+from madx_pipeline.tasks.batches import NOTICEABLE, logits
 
 if TYPE_CHECKING:
     from madx_pipeline.adapter_model import AdapterModel
-
-_NOTICEABLE = 1e-5
-"""Difference of logits that rounding does not explain."""
 
 _PROBES = 8
 """Examples whose parts are exchanged."""
@@ -56,7 +53,7 @@ def check_every_part_counts(
         detail = f"Largest change of a logit when {part} is exchanged among examples."
         if _ids(one) == _ids(other):
             detail += " All give the same tokens: it is lost on the way, or the tokenizer does not know its script."
-        out.check(f"{part}_reaches_the_model", difference > _NOTICEABLE, difference, detail)
+        out.check(f"{part}_reaches_the_model", difference > NOTICEABLE, difference, detail)
     if "choices" in probes[0]:
         _check_choices_differ(_logits(model, kind, encode(probes)), probes, out)
 
@@ -78,7 +75,7 @@ def _check_choices_differ(scores: Sequence[torch.Tensor], probes: Sequence[Examp
         return
     smallest = min(differences)
     detail = "Largest difference between the scores of two choices of an example, for the two places where it is least."
-    out.check("every_choice_reaches_the_model", smallest > _NOTICEABLE, smallest, detail)
+    out.check("every_choice_reaches_the_model", smallest > NOTICEABLE, smallest, detail)
 
 
 def _other(values: Sequence[object], index: int) -> object:
