@@ -36,8 +36,8 @@ SIZES = {
 """`base` is the shape of XLM-R base, `miniature` that of the built-in miniature, `small` only shows that all works."""
 
 
-def save_base_model(folder: Path, size: Size) -> None:
-    """An XLM-R of that shape with random weights and without dropout."""
+def save_base_model(folder: Path, size: Size, dropout: float = 0.0) -> None:
+    """An XLM-R of that shape with random weights, and with this dropout of hidden states and attention."""
     with seeded(0):
         config = AutoConfig.for_model(
             "xlm-roberta",
@@ -49,8 +49,8 @@ def save_base_model(folder: Path, size: Size) -> None:
             max_position_embeddings=514,
             type_vocab_size=1,
             layer_norm_eps=1e-5,
-            hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0,
+            hidden_dropout_prob=dropout,
+            attention_probs_dropout_prob=dropout,
             pad_token_id=PAD,
         )
         model: Any = AutoModelForMaskedLM.from_config(config)

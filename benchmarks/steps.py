@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -36,9 +37,10 @@ class Case:
     Attributes:
         ways: Name to what trains; the last is ours.
         tokens: Tokens that a step sees, padding not counted.
-        equal: The way that computes the same loss as ours, or None where none of them does.
         batches: Batches that each way has to collate between the ends of two steps.
+        equal: The way that computes the same loss as ours, or None where none of them does.
         least: The operations that ours cannot do without, counted by hand, or None where nobody has.
+        dropout: Of the base model, in all ways.
     """
 
     ways: Mapping[str, Build]
@@ -46,6 +48,7 @@ class Case:
     batches: Mapping[str, int]
     equal: str | None = None
     least: Callable[[Size], int] | None = None
+    dropout: float = 0.0
 
     @property
     def ours(self) -> str:
@@ -70,7 +73,7 @@ def command(module: str, description: str | None, cases: Mapping[str, Case]) -> 
         print(json.dumps(needs(watch)))
         return
     with tempfile.TemporaryDirectory() as name:
-        save_base_model(Path(name), size)
+        save_base_model(Path(name), size, case.dropout)
         watches = in_turn(case, size, Path(name), options.rounds, options.together)
         again = [sys.executable, "-m", module, options.case, "--size", options.size, "--alone"]
         apart = {way: needs(watches[way][0]) if options.together else alone([*again, way, name]) for way in case.ways}
@@ -106,7 +109,7 @@ def check(case: Case, watches: Mapping[str, list[StepWatch]]) -> None:
             raise RuntimeError(f"{way}: {read} batches were collated in a step that should collate {wanted}")
     if case.equal is not None:
         ours, theirs = (watches[way][0].losses[0] for way in (case.ours, case.equal))
-        if abs(ours - theirs) > 1e-4 * abs(theirs) and not has_gpu():
+        if not math.isclose(ours, theirs, rel_tol=1e-4) and not has_gpu():
             raise RuntimeError(f"the first loss of {case.equal} is {theirs} and ours is {ours}")
 
 

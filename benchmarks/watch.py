@@ -22,7 +22,7 @@ from transformers import TrainerCallback
 from madx_pipeline.stage import Workspace
 
 Train = Callable[["StepWatch"], None]
-"""Trains three steps or more, telling the watch when each ends and with which loss."""
+"""Trains three steps or more, telling the watch when each ends, and its loss as soon as that is known."""
 
 MEASURED = 2
 STEPS = MEASURED + 1
@@ -39,7 +39,7 @@ class StepWatch:
     Attributes:
         counts: Whether operations and memory are looked at, which costs time.
         ends: When each step ended, in seconds of a clock.
-        losses: Loss of each step, as whoever trains reports it.
+        losses: Loss of each step, as whoever trains reports it; a Trainer says that of the last one too late.
         operations: Floating point operations of the first step; a multiplication and an addition are two.
         peak: Bytes that the second step needed above those in use before it.
         batches: How often a batch was collated so far, at the end of each step.
@@ -74,7 +74,7 @@ class StepWatch:
 
         return counted
 
-    def step_ended(self, loss: float) -> None:
+    def step_ended(self) -> None:
         """To be called at the end of every step, after the optimizer.
 
         Raises:
@@ -83,7 +83,6 @@ class StepWatch:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self.ends.append(time.perf_counter())
-        self.losses.append(loss)
         self.batches.append(self.collated)
         if len(self.ends) == 1 and self.counts:
             self._counter.__exit__(None, None, None)
@@ -105,15 +104,18 @@ class StepWatch:
 
 
 class Watched(TrainerCallback):  # type: ignore[misc]  # transformers carries no types
-    """Tells a watch of the steps of a Trainer. The loss is that of the step before: a step's own is logged later."""
+    """Tells a watch of the steps of a Trainer, which logs the loss of a step after its end."""
 
     def __init__(self, watch: StepWatch) -> None:
         self._watch = watch
 
     def on_step_end(self, args: Any, state: Any, *unused: Any, **unused_too: Any) -> None:
         """A step has ended, its optimizer included."""
-        losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-        self._watch.step_ended(losses[-1] if losses else float("nan"))
+        self._watch.step_ended()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **unused: Any) -> None:
+        """A step has been logged."""
+        self._watch.losses.append(logs["loss"])
 
 
 class _WatchedWorkspace(Workspace):
@@ -123,7 +125,8 @@ class _WatchedWorkspace(Workspace):
 
     def progress(self, done: int, total: int, **numbers: float) -> None:
         """Called at the end of every step."""
-        self.watch.step_ended(numbers["loss"])
+        self.watch.losses.append(numbers["loss"])
+        self.watch.step_ended()
 
 
 def watched_workspace(folder: Path, watch: StepWatch) -> Workspace:

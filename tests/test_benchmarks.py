@@ -13,8 +13,9 @@ import pytest
 
 from benchmarks import quickstart_seeds
 from benchmarks.bench import GOALS, RESULTS, table, verdicts
-from benchmarks.random_model import lengths_of_sentences
-from benchmarks.watch import StepWatch
+from benchmarks.random_model import Size, lengths_of_sentences
+from benchmarks.steps import Case, check
+from benchmarks.watch import StepWatch, Train
 
 REPOSITORY = Path(__file__).parents[1]
 BASE = RESULTS / "x86_64-2-cores.json"
@@ -33,17 +34,32 @@ def test_a_watch_measures_the_second_step_and_leaves_the_training_then() -> None
         collate = watch.collating(collated.append)
         for step in range(3):
             collate(step)
-            watch.step_ended(loss=float(step))
+            watch.step_ended()
 
     watch = StepWatch()(train)
-    assert watch.losses == [0.0, 1.0]
     assert watch.batches_read == 1
     assert collated == [0, 1]
 
 
+@pytest.mark.parametrize("theirs", [2.01, float("nan")])
+def test_ways_whose_losses_differ_are_not_compared(theirs: float) -> None:
+    def watched(loss: float) -> list[StepWatch]:
+        return [StepWatch(losses=[loss], batches=[0, 1])]
+
+    case = Case({"theirs": no_build, "ours": no_build}, 1, batches={"theirs": 1, "ours": 1}, equal="theirs")
+    check(case, {"theirs": watched(2.0001), "ours": watched(2.0)})
+    with pytest.raises(RuntimeError, match=r"the first loss of theirs is \S+ and ours is 2.0"):
+        check(case, {"theirs": watched(theirs), "ours": watched(2.0)})
+
+
+def no_build(folder: Path, size: Size) -> Train:
+    """For cases in which nothing trains."""
+    raise NotImplementedError
+
+
 def test_a_training_that_is_over_too_early_is_no_measurement() -> None:
     with pytest.raises(RuntimeError, match="left after 1 steps"):
-        StepWatch()(lambda watch: watch.step_ended(0.0))
+        StepWatch()(lambda watch: watch.step_ended())
 
 
 def test_what_falls_below_its_goal_is_said_to_be_missed() -> None:
