@@ -9,6 +9,8 @@ Chinese and Norwegian, and `cbk-zam` a language of Mexico.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 
 from madx_pipeline.errors import Problem
 from madx_pipeline.languages import canonical, is_language, language_name, parsed
@@ -19,6 +21,9 @@ _TREEBANKS = {
     "zh-pud": "zh-Hant", "zh-tw": "zh-Hant", "zh-mo": "zh-Hant",
 }  # fmt: skip
 """Names of treebanks and the like whose second part says what their first part leaves open."""
+
+_WORDS = re.compile(r"[^\s_.,;:()/-]+")
+"""Letters with their marks, which no class of letters has (`हिन्दी`), and digits, which stand for regions (`es_419`)."""
 
 
 def language_problem(value: object, where: str) -> Problem | None:
@@ -50,7 +55,7 @@ def _code_hint(value: str) -> str:
     if code is None:
         miniature = ", ".join(MINIATURE_LANGUAGES)
         return f'Codes are BCP 47, such as "sw" or "zh-Hant"; of the miniature world: {miniature}.'
-    if value.isalpha():
+    if _named(_WORDS.findall(value)) is not None:
         return f'The code of {language_name(code)} is "{code}".'
     group = canonical(parsed(code).prefer_macrolanguage().to_tag())
     if len(code.partition("-")[0]) == 3 and group != code:  # its main member, which data sets take for the group
@@ -64,20 +69,22 @@ def _code_within(value: str) -> str | None:
     known = _of_data_sets(value.lstrip("0123456789."))
     if known is not None:
         return known
-    names = re.findall(r"[A-Za-z]+", value)
+    names = _WORDS.findall(value)
     if names[:1] == ["UD"]:
-        code = _code_of_name(" ".join(names[1:-1]))
+        code = _code_of_name(names[1:-1])
         return code and (_of_data_sets(f"{code}-{names[-1]}") or code)
-    for name, after in zip(names, [*names[1:], ""], strict=True):
+    if (code := _named(names)) is not None:
+        return code
+    for name, after in pairwise([*names, ""]):
         if len(name) in (2, 3) and name.islower() and is_language(name):
             return canonical(_with_script(name, after))
-    return _code_of_name(" ".join(names))
+    return _code_of_name(names)
 
 
 def _with_script(name: str, after: str) -> str:
     """A language with the script or region that stands behind it, if it is one: `zh-Hant` of `zh_hant`."""
-    tag = f"{name}-{after.title() if len(after) == 4 else after}"
-    told = len(after) == 4 or (len(after) == 2 and after.isupper())
+    tag = f"{name}-{after.title() if len(after) == 4 else after.upper()}"
+    told = len(after) in (2, 4) or (len(after) == 3 and after.isdecimal())
     return tag if told and is_language(tag) else name
 
 
@@ -88,14 +95,17 @@ def _of_data_sets(called: str) -> str | None:
     return called_by_data_sets(called) or _TREEBANKS.get(called.lower().replace("_", "-"))
 
 
-def _code_of_name(name: str) -> str | None:
-    """The language of that English or own name; of several words, as many of the first as make one."""
+def _code_of_name(words: Sequence[str]) -> str | None:
+    """The language of that English or own name: as many of the first words as make one."""
+    counts = range(len(words), 0, -1)
+    return next((code for count in counts if (code := _named(words[:count])) is not None), None)
+
+
+def _named(words: Sequence[str]) -> str | None:
+    """The language whose name, in English or in itself, these words are."""
     import langcodes
 
-    words = name.split()
-    for count in range(len(words), 0, -1):
-        try:
-            return canonical(langcodes.find(" ".join(words[:count])).to_tag())
-        except LookupError:
-            continue
-    return None
+    try:
+        return canonical(langcodes.find(" ".join(words)).to_tag())
+    except LookupError:
+        return None

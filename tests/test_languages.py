@@ -101,6 +101,8 @@ def test_codes_of_languages_that_others_merge_are_codes_of_their_own(code: str) 
         ("roa-tara", "nap-x-tara"),
         ("cbk-zam", "cbk"),
         ("pt_BR", "pt-BR"),
+        ("pt_br", "pt-BR"),
+        ("es_419", "es-419"),
     ],
 )
 def test_what_a_data_set_calls_a_language_is_answered_with_its_code(called: str, code: str) -> None:
@@ -108,6 +110,31 @@ def test_what_a_data_set_calls_a_language_is_answered_with_its_code(called: str,
     assert problem is not None
     assert problem.message == f'target_languages[0] is "{called}", which is not a language code.'
     assert problem.hint.startswith(f'Write "{code}" ({language_name(code)})')
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("Swahili", "sw"),
+        ("Haitian Creole", "ht"),
+        ("français", "fr"),
+        ("tiếng Việt", "vi"),
+        ("русский", "ru"),
+        ("中文", "zh"),
+        ("हिन्दी", "hi"),
+    ],
+)
+def test_a_name_of_a_language_in_english_or_in_itself_is_answered_with_its_code(name: str, code: str) -> None:
+    problem = language_problem(name, "target_languages[0]")
+    assert problem is not None
+    assert problem.hint == f'The code of {language_name(code)} is "{code}".'
+
+
+@pytest.mark.parametrize("value", ["", "123", "?", "nonsense"])
+def test_what_is_no_language_at_all_is_told_what_codes_look_like(value: str) -> None:
+    problem = language_problem(value, "target_languages[0]")
+    assert problem is not None
+    assert problem.hint.startswith("Codes are BCP 47")
 
 
 def test_near_languages_are_the_group_its_members_and_other_scripts_nearest_first() -> None:
