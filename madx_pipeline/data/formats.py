@@ -73,6 +73,8 @@ class RowsFormat(Format):
     """Whether a cell may be in double quotes, a quote inside it doubled (without meaning for JSON lines)."""
     label: Column
     """Column of the label."""
+    line_ends: bool | None = None
+    """Whether a cell of a TSV in quotes may go on on the next line, as one of a CSV always may; no if left out."""
     only: dict[str, str] | None = None
     """Column to what it must say for a row to be read, `{language}` standing for what the data set calls it."""
 
@@ -113,7 +115,7 @@ class SquadFormat(Format):
     """Beginning of the ids that are read, `{language}` standing for what the data set calls it; left out, all are."""
 
 
-_LAYOUT = ("format", "separator", "header", "quoting", "label", "choices", "only")
+_LAYOUT = ("format", "separator", "header", "quoting", "label", "line_ends", "choices", "only")
 
 
 def columns_of(read: RowsFormat) -> dict[str, str | int]:
@@ -132,9 +134,9 @@ def for_language(read: ReadOptions, language: str) -> ReadOptions:
         language: What the data set calls the language.
     """
     if isinstance(read, SquadFormat) and read.ids is not None:
-        return read.model_copy(update={"ids": read.ids.format(language=language)})
+        return read.model_copy(update={"ids": read.ids.replace("{language}", language)})
     if isinstance(read, RowsFormat) and read.only is not None:
-        only = {column: value.format(language=language) for column, value in read.only.items()}
+        only = {column: value.replace("{language}", language) for column, value in read.only.items()}
         return read.model_copy(update={"only": only})
     return read
 

@@ -2,7 +2,7 @@
 
 Whether quotes are marks or text cannot be told from a file: in a TSV without quoting, a single `"` at the
 beginning of a cell would swallow rows. So it is an option, and a reader that stumbles says so. In a TSV a row
-is a line, whatever the quotes say; a cell of several lines is something for CSV.
+is a line, whatever the quotes say, unless the format says that cells have line ends.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from madx_pipeline.data.formats import RowsFormat, columns_of
-from madx_pipeline.data.text import whole_lines
+from madx_pipeline.data.text import has_half_character, whole_lines
 from madx_pipeline.errors import JobError, suggestion
 from madx_pipeline.records import Json
 
+_LINES_HINT = (
+    'If quotes (") are part of the text and not marks around it, say in the task: read: {quoting: false}. If cells hold'
+    " line ends: read: {line_ends: true}."
+)
 _SEPARATOR_OF_NAME = {".tsv": "tab", ".txt": "tab", ".csv": "comma", ".jsonl": "jsonl", ".json": "jsonl"}
 
 
@@ -77,8 +81,8 @@ def _rows(path: Path, read: RowsFormat, separator: str) -> Iterator[tuple[str, l
     try:
         for row in rows:
             where = f"{path}, line {first}"
-            if separator == "tab" and rows.line_num > first:
-                raise JobError(f"{where}: a quote opens a cell that ends on line {rows.line_num}.", _quoting_hint(read))
+            if separator == "tab" and rows.line_num > first and not read.line_ends:
+                raise JobError(f"{where}: a quote opens a cell that ends on line {rows.line_num}.", _LINES_HINT)
             yield where, row
             first = rows.line_num + 1
     except csv.Error as error:
@@ -137,6 +141,6 @@ def _value(row: dict[str, Json], key: str | int, where: str) -> str:
     if isinstance(value, dict | list) or value is None:
         raise JobError(f'{where}: "{key}" is {json.dumps(value)[:60]}, not text.', "Correct the row.")
     text = value if isinstance(value, str) else json.dumps(value)
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if has_half_character(text):
         raise JobError(f'{where}: "{key}" holds half a character (a lone surrogate).', "Correct the row.")
     return text

@@ -90,7 +90,7 @@ AMERICAS = (
     'id\tlanguage\tpremise\thypothesis\tlabel\n1\tquy\tHe said "no.\tHe agreed.\tentailment\n2\tquy\ta\tb\tneutral\n'
 )
 TWEETS = "ID\ttweet\tlabel\n1\tkai\tpositive\n2\tb\tneutral\n"
-NEWS = "category\theadline\ttext\turl\nsports\tGoli\tt\tu\nhealth\tb\tt\tu\n"
+NEWS = 'category\theadline\ttext\turl\nsports\tGoli\t"He said ""no"".\n\nThen\tyes."\tu\nhealth\t"b\nc"\tt\tu\n'
 NUSAX = 'id,text,label\n1,"a, b",positive\n2,c,neutral\n'
 TYDI = squad("finnish-1", "swahili-1")
 SIB = 'index_id\tcategory\ttext\n1\tsports\t"He said ""no"" ."\n2\thealth\tb\n'

@@ -61,8 +61,10 @@ def test_a_pair_of_quotes_that_swallows_whole_rows_of_a_tsv_is_an_error_as_well(
     text = 'text\tlabel\nfine\tA\n"Only begins\tA\nanother row\tB\nends here"\tB\n'
     with pytest.raises(JobError, match=r"file\.tsv, line 3: a quote opens a cell that ends on line 5\.") as error:
         read(tmp_path, text)
-    assert hint_of(error).endswith("say in the task: read: {quoting: false}.")
+    assert "say in the task: read: {quoting: false}." in hint_of(error)
+    assert hint_of(error).endswith("If cells hold line ends: read: {line_ends: true}.")
     assert len(read(tmp_path, text, quoting=False)) == 4
+    assert read(tmp_path, text, line_ends=True) == [("fine", "A"), ("Only begins\tA\nanother row\tB\nends here", "B")]
 
 
 def test_blank_lines_in_a_tsv_are_not_taken_for_a_row_of_several_lines(tmp_path: Path) -> None:
