@@ -27,6 +27,7 @@ from madx_pipeline.data.choice_checks import (
     missing_splits,
     pinned_revision,
     read_options,
+    revision_problems,
     split_problems,
 )
 from madx_pipeline.data.formats import for_language
@@ -58,6 +59,10 @@ def task_material(
     if choice.train_on is None or "train" not in needs:
         source, locations = look(choice).find(needs)
         return Material(source.as_json(), locations)
+    unread = [split for split in choice.files.get(language, {}) if split != "test"]
+    if unread:
+        message = f'train_on says what is learnt on, and files has {" and ".join(unread)} of "{language}" as well.'
+        raise InputError(message, "Move these into train_on: {card: ..., files: {...}}, or leave them out.")
     trained_on = choice.of_training(language)
     _check_same_task(task_card(choice.card), task_card(trained_on.card))
     source, locations = look(trained_on).find(("train", "validation"))
@@ -103,6 +108,7 @@ class _Lookup:
     def find(self, needs: tuple[Split, ...]) -> tuple[TaskSource, dict[str, str]]:
         """What a job is told, and where files are."""
         problems = label_problems(self.card, self.choice)
+        problems += revision_problems(self.card, self.card.source, self.choice.revision)
         if problems:
             raise InputError(problems)
         if self.language in self.choice.files or self.card.source == "files":
@@ -120,7 +126,7 @@ class _Lookup:
         if problems:
             raise InputError(problems)
         if card.test is not None and "test" in needs:
-            test = self._remote(card.test, ("test",))
+            test = self._remote(card.test, ("test",), revision=None)
             rest = tuple(split for split in needs if split != "test")
             return self._own(rest).model_copy(update={"test": test}) if rest else test
         return self._own(needs)
@@ -128,20 +134,20 @@ class _Lookup:
     def _own(self, needs: tuple[Split, ...]) -> TaskSource:
         source = self.card.source
         if isinstance(source, HubSource):
-            return self._remote(source, needs)
+            return self._remote(source, needs, self.choice.revision)
         called = self.card.call(self.taken)
         if isinstance(source, GithubSource):
             read = for_language(self.card.read, called) if self.card.read is not None else None
-            return self._told(github=source.table(called, needs), read=read)
+            return self._told(github=source.table(called, needs, self.choice.revision), read=read)
         made = source.miniature if isinstance(source, MiniatureTask) else None
         return self._told(miniature=made, splits=needs, language=called)
 
-    def _remote(self, source: HubSource, needs: tuple[Split, ...]) -> TaskSource:
+    def _remote(self, source: HubSource, needs: tuple[Split, ...], revision: str | None) -> TaskSource:
         """From a repository on the Hub, in parquet or laid out as the card says."""
-        called, revision = self.card.call(self.taken), pinned_revision(self.card, source, self.choice.revision)
+        called = self.card.call(self.taken)
         read = (source.read or self.card.read) if source.columns is None else None
         read = for_language(read, called) if read is not None else None
-        return self._told(hub=source.table(called, needs, revision), read=read)
+        return self._told(hub=source.table(called, needs, pinned_revision(self.card, source, revision)), read=read)
 
     def _from_files(self, needs: tuple[Split, ...]) -> tuple[TaskSource, dict[str, str]]:
         """From files of the recipe, in the place of the card's own source."""

@@ -10,7 +10,13 @@ from pathlib import Path
 
 from madx_pipeline.cards import corpus_card
 from madx_pipeline.data.card_models import CorpusCard, CorpusChoice, HubSource, MiniatureText
-from madx_pipeline.data.choice_checks import absolute, file_problem, language_problems, pinned_revision
+from madx_pipeline.data.choice_checks import (
+    absolute,
+    file_problem,
+    language_problems,
+    pinned_revision,
+    revision_problems,
+)
 from madx_pipeline.data.sources import CorpusSource
 from madx_pipeline.errors import InputError
 from madx_pipeline.material import ContentHash, Material
@@ -34,6 +40,8 @@ def corpus_material(choice: CorpusChoice, language: str, folder: Path, content_h
         InputError: Unknown card, a language it does not have, a file that is not there.
     """
     card = corpus_card(choice.card) if choice.card is not None else None
+    if card is not None and (problems := revision_problems(card, card.source, choice.revision)):
+        raise InputError(problems)
     if choice.path is not None:
         return _text_file(choice, choice.path, card, folder, content_hash)
     assert card is not None

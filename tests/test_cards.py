@@ -279,6 +279,58 @@ def test_format_options_without_files_are_refused_since_they_would_do_nothing(fo
         task(TaskChoice(card="wikiann", read={"comments": True}), "sw", folder)
 
 
+def test_another_commit_is_that_of_the_repository_of_a_card_on_the_hub_and_on_github(folder: Path) -> None:
+    other = "a" * 40
+    on_hub = TaskSource.model_validate(task(TaskChoice(card="sib200", revision=other), "sw", folder).source)
+    on_github = TaskSource.model_validate(task(TaskChoice(card="masakhaner", revision=other), "sw", folder).source)
+    assert on_hub.hub is not None
+    assert on_github.github is not None
+    assert (on_hub.hub.revision, on_github.github.commit) == (other, other)
+
+
+def test_the_test_split_of_another_repository_keeps_its_commit_when_the_card_gets_another(folder: Path) -> None:
+    card = task_card("copa")
+    source = TaskSource.model_validate(task(TaskChoice(card="copa", revision="a" * 40), "en", folder, ALL).source)
+    assert source.hub is not None
+    assert source.test is not None
+    assert source.test.hub is not None
+    assert card.test is not None
+    assert (source.hub.revision, source.test.hub.revision) == ("a" * 40, card.test.revision)
+
+
+@pytest.mark.parametrize(
+    ("card", "language", "why"),
+    [
+        ("ud_pos", "en", "each of its languages has a repository of its own"),
+        ("miniature_ner", "qaa", "it is taken from no repository"),
+        ("conllu", "en", "it is taken from no repository"),
+    ],
+)
+def test_a_commit_is_refused_where_there_is_no_repository_that_it_is_of(
+    folder: Path, card: str, language: str, why: str
+) -> None:
+    with pytest.raises(InputError, match=f"revision cannot be said of {card}: {why}"):
+        task(TaskChoice(card=card, revision="a" * 40), language, folder)
+
+
+def test_a_commit_of_built_in_text_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="revision cannot be said of miniature: it is taken from no repository"):
+        corpus_material(CorpusChoice(card="miniature", revision="a" * 40), "qaa", folder, sha256)
+
+
+def test_training_files_beside_train_on_are_refused_since_nothing_would_read_them(folder: Path) -> None:
+    files = {"en": {"train": "a.tsv", "validation": "b.tsv", "test": "c.tsv"}}
+    choice = TaskChoice.model_validate({"card": "xcopa", "train_on": "copa", "files": files})
+    with pytest.raises(InputError, match='files has train and validation of "en" as well'):
+        task(choice, "en", folder, ALL)
+
+
+def test_a_pattern_that_looks_like_a_placeholder_is_text(folder: Path) -> None:
+    read = {"only": {"language": "{lang} {"}}
+    choice = TaskChoice(card="xnli", files={"sw": {"test": "test.conllu"}}, read=read)
+    assert task(choice, "sw", folder).source["read"]["only"] == {"language": "{lang} {"}
+
+
 def test_the_label_map_enters_the_fingerprint(folder: Path) -> None:
     assert task(TaskChoice(card="wikiann", labels={"LOC": "O"}), "sw", folder).source["labels"] == {"LOC": "O"}
     assert "labels" not in task(TaskChoice(card="wikiann"), "sw", folder).source

@@ -65,7 +65,7 @@ class HubSource(_Remote):
 
     def table(self, called: str, splits: tuple[Split, ...], revision: str) -> HubTable:
         """What a job reads of it at a commit, for the data set's own name of a language."""
-        ids = self.ids.format(language=called) if self.ids is not None else None
+        ids = self.ids.replace("{language}", called) if self.ids is not None else None
         files, columns = self.names(called, splits), self.columns
         return HubTable(repository=self.hub, revision=revision, files=files, columns=columns, ids=ids)
 
@@ -78,11 +78,16 @@ class GithubSource(_Remote):
     commit: Commit | dict[str, Commit]
     """The commit, or that of each."""
 
-    def table(self, called: str, splits: tuple[Split, ...]) -> GithubFiles:
-        """What a job reads of it, for the data set's own name of a language."""
+    @property
+    def is_one(self) -> bool:
+        """Whether all languages are in one repository."""
+        return isinstance(self.github, str)
+
+    def table(self, called: str, splits: tuple[Split, ...], commit: str | None = None) -> GithubFiles:
+        """What a job reads of it, for the data set's own name of a language; at another commit if one is given."""
         return GithubFiles(
             repository=self.github if isinstance(self.github, str) else self.github[called],
-            commit=self.commit if isinstance(self.commit, str) else self.commit[called],
+            commit=commit or (self.commit if isinstance(self.commit, str) else self.commit[called]),
             files=self.names(called, splits),
         )
 
@@ -187,7 +192,8 @@ class DataChoice(_Part):
     read: dict[str, Any] = Field(default_factory=dict)
     """Options of the file format that differ from the card's, such as `{label: topic, quoting: false}`."""
     revision: Commit | None = None
-    """Commit of the card's repository, where the card knows none or another is wanted."""
+    """Commit of the card's repository, where the card knows none or another is wanted. A test split that comes from
+    another repository stays at the commit of the card."""
 
 
 class TrainChoice(DataChoice):

@@ -71,6 +71,15 @@ def missing_splits(card: TaskCard, language: str, called: str, needs: Sequence[S
     ]
 
 
+def revision_problems(card: Card, source: object, given: str | None) -> list[Problem]:
+    """What is wrong with giving a commit for a card's own source."""
+    if given is None or isinstance(source, HubSource) or (isinstance(source, GithubSource) and source.is_one):
+        return []
+    several = isinstance(source, GithubSource)
+    why = "each of its languages has a repository of its own" if several else "it is taken from no repository"
+    return [Problem(f"revision cannot be said of {card.name}: {why}.", "Leave it out.")]
+
+
 def pinned_revision(card: Card, source: HubSource, given: str | None) -> str:
     """The commit to take a card's files from.
 
