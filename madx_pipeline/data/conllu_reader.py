@@ -127,7 +127,8 @@ def _sentences(path: Path) -> Iterator[_Sentence]:
             if words:
                 yield _Sentence(path, words, lines.words)
     except conllu.exceptions.ParseException as error:
+        found = str(error).rstrip(".")
         raise JobError(
-            f"{path}: the sentence that ends at line {lines.number} is not CoNLL-U: {error}.",
+            f"{path}: the sentence that ends at line {lines.number} is not CoNLL-U: {found}.",
             "See universaldependencies.org/format.html.",
         ) from error

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from madx_pipeline.data.examples import Example, Normal
+from madx_pipeline.data.text import has_half_character
 from madx_pipeline.errors import JobError
 from madx_pipeline.records import Json
 
@@ -55,7 +56,7 @@ class Question(Example):
             where: Where it comes from, for messages.
 
         Raises:
-            JobError: If a text is none, or the place of an answer is no number.
+            JobError: If a text is none or cannot be written, or the place of an answer is no number.
         """
         place = f"{where}, question {row['id']}"
         texts, starts = row["answers"]["text"], row["answers"]["answer_start"]
@@ -63,6 +64,8 @@ class Question(Example):
         for name, text in named:
             if not isinstance(text, str):
                 raise JobError(f"{place}: the {name} is {text!r}, which is not text.", "Correct the file.")
+            if has_half_character(text):
+                raise JobError(f"{place}: the {name} holds half a character (a lone surrogate).", "Correct the file.")
         for start in starts:
             if type(start) is not int:
                 message = f"{place}: answer_start is {start!r}, which is not the number of a character."

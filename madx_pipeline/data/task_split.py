@@ -13,7 +13,7 @@ from madx_pipeline.data.examples import Example
 from madx_pipeline.data.labels import check_begins, check_scheme, mapped, orphans
 from madx_pipeline.data.questions import Question
 from madx_pipeline.data.sources import IN_WORDS, TaskSource
-from madx_pipeline.errors import JobError
+from madx_pipeline.errors import JobError, Problem
 from madx_pipeline.records import Json
 
 
@@ -96,7 +96,12 @@ class TaskSplit:
         self.counts["mapped"] += sum(ours != theirs for ours, theirs in zip(labels, example.labels, strict=True))
         self.tags.update(example.labels)
         self.labels.update(labels)
-        cleaned = example.cleaned(lambda string: nfc(string, self.counts), labels)
+        try:
+            cleaned = example.cleaned(lambda string: nfc(string, self.counts), labels)
+        except JobError as error:
+            raise JobError(
+                Problem(f"{where}: {problem.message}", problem.hint) for problem in error.problems
+            ) from error
         self.counts["moved"] += cleaned.moved if isinstance(cleaned, Question) else 0
         self.examples.append(cleaned)
 

@@ -190,3 +190,8 @@ def whole_lines(path: Path) -> Iterator[Line]:
                 "Is it the right file? Each line is an example or a word of one.",
             )
         yield line
+
+
+def has_half_character(text: str) -> bool:
+    """Whether half of a surrogate pair is in a text: JSON can hold one, and no file of text can."""
+    return any("\ud800" <= character <= "\udfff" for character in text)

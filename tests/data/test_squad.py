@@ -119,6 +119,7 @@ def test_a_string_that_is_normalised_counts_once_however_many_answers_it_has() -
     [
         (None, "b", 2, "question 1: the context is None, which is not text"),
         ("a b", None, 2, "question 1: the answer is None, which is not text"),
+        ("a \ud800 b", "b", 4, "question 1: the context holds half a character"),
         ("a b", "b", "2", "question 1: answer_start is '2', which is not the number of a character"),
         ("a b", "b", None, "question 1: answer_start is None, which is not the number of a character"),
     ],

@@ -374,6 +374,12 @@ def test_choices_are_labelled_by_their_places_whether_or_not_each_is_ever_right(
     assert out.facts["labels"] == [f"choice{number}" for number in range(1, 12)]
 
 
+def test_a_right_choice_that_is_none_names_its_file(tasks: Tasks) -> None:
+    row = {"premise": "p", "question": "cause", "choice1": "a", "choice2": "b", "label": -1}
+    with pytest.raises(JobError, match=r'\(en-train\.tsv\): the right choice is "-1"; possible: choice1, choice2'):
+        tasks.of_files("xcopa", "en", dict.fromkeys(ALL, json.dumps(row)), read={"separator": "jsonl"})
+
+
 def test_answers_that_had_to_be_moved_get_a_warning(tasks: Tasks) -> None:
     answers = [{"text": "b", "answer_start": 7}]
     paragraph = {"context": "a b c", "qas": [{"id": "1", "question": "q", "answers": answers}]}
