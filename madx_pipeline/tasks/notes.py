@@ -11,9 +11,10 @@ _NOTES = {
     "choices_truncated": "{count} of {examples} examples ({share}) were too long; their premise or a choice was cut at"
     " the end.",
     "questions_shortened": "{count} of {examples} questions ({share}) were too long and cut at the end.",
-    "answers_in_no_window": "{count} of {examples} answers ({share}) are whole in no window, and cannot be found.",
-    "answers_too_long": "{count} of {examples} answers ({share}) have more pieces than an answer may have, and cannot"
-    " be found.",
+    "answers_in_no_window": "{count} of {examples} first answers to a question ({share}) are whole in no window, and"
+    " cannot be found.",
+    "answers_too_long": "{count} of {examples} first answers to a question ({share}) have more pieces than an answer"
+    " may have, and cannot be found.",
     "texts_without_pieces": "{count} texts are blank, or have nothing that the tokenizer has a piece for.",
     "words_shortened": "{count} of {words} words were longer than a row and kept only their first pieces"
     " (sentences split into windows: {sentences_split}).",

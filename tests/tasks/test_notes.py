@@ -22,11 +22,16 @@ from madx_pipeline.tasks.notes import notes
             "501 of 5010 pairs (10.0%) were too long; the longer text of each was cut at the end.",
         ),
         ("questions_shortened", 51, "51 of 5010 questions (1.0%) were too long and cut at the end."),
-        ("answers_in_no_window", 6, "6 of 5010 answers (0.1%) are whole in no window, and cannot be found."),
+        (
+            "answers_in_no_window",
+            6,
+            "6 of 5010 first answers to a question (0.1%) are whole in no window, and cannot be found.",
+        ),
         (
             "answers_too_long",
             2,
-            "2 of 5010 answers (under 0.1%) have more pieces than an answer may have, and cannot be found.",
+            "2 of 5010 first answers to a question (under 0.1%) have more pieces than an answer may have, and cannot"
+            " be found.",
         ),
         ("texts_without_pieces", 3, "3 texts are blank, or have nothing that the tokenizer has a piece for."),
     ],
