@@ -5,7 +5,8 @@ Three ways to put text into rows (`packing`):
 - `none`: a line is an example and a row, padded; a line longer than a row is split into windows of nearly
   equal length.
 - `lines`: the same examples in the same order with the same masks, in as few rows as the lines of a batch
-  need. A step has the same loss and the same gradients as with `none`, up to rounding.
+  need. A step has the same loss and the same gradients as with `none`, up to rounding
+  and to the numbers that dropout draws.
 - `documents`: an example is a row, filled beforehand by best fit with windows from the whole corpus; a line
   longer than a row is split into full windows and a remainder. A step sees about the same number of tokens,
   where with `lines` it sees the same number of lines: these are different trainings.

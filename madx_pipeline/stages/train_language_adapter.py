@@ -81,12 +81,9 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
 
 def _language_model(base: Artifact, out: Workspace) -> AdapterModel:
     """The base model with its masked-LM head, proven to compute what the plain model computes."""
-    import torch
-
     from madx_pipeline.adapter_model.lend import lend_language_model, off_the_plain_model
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = lend_language_model(base.path / "model", base.facts["name"]).to(device)
+    model = lend_language_model(base.path / "model", base.facts["name"])
     difference = off_the_plain_model(model, base.path / "model")
     out.check(
         "pretrained_head_kept",
@@ -152,14 +149,11 @@ def _save(model: AdapterModel, name: str, out: Workspace) -> None:
 
 def _check_saved(base: Artifact, name: str, batches: list[Batch], measured: float, out: Workspace) -> None:
     """Loads what was saved into a fresh base model: it must give the loss that was measured in training."""
-    import torch
-
     from madx_pipeline import adapter_model
     from madx_pipeline.adapter_model.lend import lend_language_model
     from madx_pipeline.masked_lm.loss import masked_lm_loss
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = lend_language_model(base.path / "model", base.facts["name"]).to(device)
+    model = lend_language_model(base.path / "model", base.facts["name"])
     adapter_model.load_language_adapter(model, out.path / "adapter", name, base.facts)
     adapter_model.set_stack(model, [name])
     with adapter_model.count_invertible_calls(model, name) as calls:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from madx_pipeline.report.collect import collect, report_params
 from madx_pipeline.report.results import Results
-from madx_pipeline.stage import Inputs, Workspace, stage_module, stage_page
+from madx_pipeline.stage import Inputs, Workspace, stage_page
 from madx_pipeline.stages import report
 from tests.report.builders import make_recipe, make_run
 
