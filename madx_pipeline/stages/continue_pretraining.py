@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from madx_pipeline.masked_lm.text import MaskedText
     from madx_pipeline.training import TrainingResult
 
-VERSION = 4
+VERSION = 5
 
 _RELOADED_TOLERANCE = 1e-4
 """Nats; the saved model, loaded again, must give the loss that was measured in training."""
@@ -72,7 +72,7 @@ def run(inputs: Inputs, params: Params, out: Workspace) -> None:
 
 def _train(model: AdapterModel, text: MaskedText, params: Params, out: Workspace) -> TrainingResult:
     from madx_pipeline.adapter_model import LANGUAGE_MODEL_HEAD, train_everything
-    from madx_pipeline.masked_lm.batches import PASS_TOKENS
+    from madx_pipeline.masked_lm.batches import pass_tokens
     from madx_pipeline.masked_lm.loss import masked_lm_loss
     from madx_pipeline.tasks import checks
     from madx_pipeline.training import Training, train
@@ -88,7 +88,7 @@ def _train(model: AdapterModel, text: MaskedText, params: Params, out: Workspace
         greater_is_better=False,
         max_steps=params.max_steps,
         eval_steps=params.eval_steps,
-        pass_tokens=PASS_TOKENS,
+        pass_tokens=pass_tokens(model.config),
     )
     return train(model, training, params, params.seed, out)
 

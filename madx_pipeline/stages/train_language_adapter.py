@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from madx_pipeline.masked_lm.text import MaskedText
     from madx_pipeline.training import TrainingResult
 
-VERSION = 5
+VERSION = 6
 
 _INVERSE_TOLERANCE = 1e-5
 """About a hundred times the rounding of float32, as a few matrix products add up; a wrong inverse gives 0.1 or more."""
@@ -96,7 +96,7 @@ def _language_model(base: Artifact, out: Workspace) -> AdapterModel:
 
 def _train(model: AdapterModel, name: str, text: MaskedText, params: Params, out: Workspace) -> TrainingResult:
     from madx_pipeline.adapter_model import head_hash, weights_hash
-    from madx_pipeline.masked_lm.batches import PASS_TOKENS
+    from madx_pipeline.masked_lm.batches import pass_tokens
     from madx_pipeline.masked_lm.loss import masked_lm_loss
     from madx_pipeline.training import Training, train
 
@@ -109,7 +109,7 @@ def _train(model: AdapterModel, name: str, text: MaskedText, params: Params, out
         greater_is_better=False,
         max_steps=params.max_steps,
         eval_steps=params.eval_steps,
-        pass_tokens=PASS_TOKENS,
+        pass_tokens=pass_tokens(model.config),
     )
     frozen = (weights_hash(model), head_hash(model))
     result = train(model, training, params, params.seed, out)

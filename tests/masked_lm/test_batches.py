@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
+from transformers import AutoConfig
 
 from madx_pipeline.adapter_model import load_language_model
-from madx_pipeline.masked_lm.batches import BatchShape, FilledRows, MaskedWindows, held_out_batches
+from madx_pipeline.masked_lm.batches import BatchShape, FilledRows, MaskedWindows, held_out_batches, pass_tokens
 from madx_pipeline.masked_lm.loss import masked_lm_loss
 from madx_pipeline.masked_lm.masking import masking_for
 from madx_pipeline.masked_lm.packing import Batch, Window
@@ -21,6 +22,19 @@ from tests.model_builders import corpus_of, random_ids, save_tiny_base, tiny_tok
 ROOM = 32
 PADDED = BatchShape(ROOM, pad_id=1, first=None, repack=False)
 PACKED = BatchShape(ROOM, pad_id=1, first=2, repack=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("bert", "attention_probs_dropout_prob"),
+        ("xlm-roberta", "attention_probs_dropout_prob"),
+        ("distilbert", "attention_dropout"),
+    ],
+)
+def test_a_model_whose_attention_has_dropout_takes_fewer_tokens_at_a_time(kind: str, name: str) -> None:
+    assert pass_tokens(AutoConfig.for_model(kind)) == 512
+    assert pass_tokens(AutoConfig.for_model(kind, **{name: 0.0})) == 1024
 
 
 def masked_windows(folder: Path, lines: int = 20, seed: int = 0, full: bool = False) -> MaskedWindows:
