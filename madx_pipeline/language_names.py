@@ -8,7 +8,7 @@ Chinese and Norwegian, and `cbk-zam` a language of Mexico.
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -18,12 +18,9 @@ from madx_pipeline.miniature import LANGUAGES as MINIATURE_LANGUAGES
 
 _TREEBANKS = {
     "no-bokmaal": "nb", "no-nynorsk": "nn", "no-nynorsklia": "nn", "zh-gsd": "zh-Hant", "zh-hk": "zh-Hant",
-    "zh-pud": "zh-Hant", "zh-tw": "zh-Hant", "zh-mo": "zh-Hant",
+    "zh-pud": "zh-Hant", "zh-tw": "zh-Hant", "zh-mo": "zh-Hant", "pt-br": "pt-BR", "es-419": "es-419",
 }  # fmt: skip
 """Names of treebanks and the like whose second part says what their first part leaves open."""
-
-_WORDS = re.compile(r"[^\s_.,;:()/-]+")
-"""Letters with their marks, which no class of letters has (`हिन्दी`), and digits, which stand for regions (`es_419`)."""
 
 
 def language_problem(value: object, where: str) -> Problem | None:
@@ -55,7 +52,7 @@ def _code_hint(value: str) -> str:
     if code is None:
         miniature = ", ".join(MINIATURE_LANGUAGES)
         return f'Codes are BCP 47, such as "sw" or "zh-Hant"; of the miniature world: {miniature}.'
-    if _named(_WORDS.findall(value)) is not None:
+    if value.isalpha() or _named_so(value) is not None:
         return f'The code of {language_name(code)} is "{code}".'
     group = canonical(parsed(code).prefer_macrolanguage().to_tag())
     if len(code.partition("-")[0]) == 3 and group != code:  # its main member, which data sets take for the group
@@ -69,11 +66,11 @@ def _code_within(value: str) -> str | None:
     known = _of_data_sets(value.lstrip("0123456789."))
     if known is not None:
         return known
-    names = _WORDS.findall(value)
+    names = _words(value)
     if names[:1] == ["UD"]:
         code = _code_of_name(names[1:-1])
         return code and (_of_data_sets(f"{code}-{names[-1]}") or code)
-    if (code := _named(names)) is not None:
+    if (code := _named_so(value)) is not None:
         return code
     for name, after in pairwise([*names, ""]):
         if len(name) in (2, 3) and name.islower() and is_language(name):
@@ -83,8 +80,8 @@ def _code_within(value: str) -> str | None:
 
 def _with_script(name: str, after: str) -> str:
     """A language with the script or region that stands behind it, if it is one: `zh-Hant` of `zh_hant`."""
-    tag = f"{name}-{after.title() if len(after) == 4 else after.upper()}"
-    told = len(after) in (2, 4) or (len(after) == 3 and after.isdecimal())
+    tag = f"{name}-{after.title() if len(after) == 4 else after}"
+    told = len(after) == 4 or (len(after) == 2 and after.isupper())
     return tag if told and is_language(tag) else name
 
 
@@ -95,14 +92,34 @@ def _of_data_sets(called: str) -> str | None:
     return called_by_data_sets(called) or _TREEBANKS.get(called.lower().replace("_", "-"))
 
 
+def _words(value: str) -> list[str]:
+    """Runs of letters with their marks, without which `हिन्दी` would be three words."""
+    return "".join(character if unicodedata.category(character)[0] in "LM" else " " for character in value).split()
+
+
+def _named_so(value: str) -> str | None:
+    """The language of exactly that name, in English or in itself. What may be a code is none: `so` is Somali."""
+    import langcodes
+
+    words = _words(value)
+    if len(words) == 1 and words[0].isascii() and len(words[0]) in (2, 3):
+        return None
+    code = _like(words)
+    if code is None:
+        return None
+    language = langcodes.get(code)
+    names = (language.display_name("en"), language.autonym())
+    return code if [word.casefold() for word in words] in [_words(name.casefold()) for name in names] else None
+
+
 def _code_of_name(words: Sequence[str]) -> str | None:
-    """The language of that English or own name: as many of the first words as make one."""
+    """The language of a name like these words: of as many of the first as make one."""
     counts = range(len(words), 0, -1)
-    return next((code for count in counts if (code := _named(words[:count])) is not None), None)
+    return next((code for count in counts if (code := _like(words[:count])) is not None), None)
 
 
-def _named(words: Sequence[str]) -> str | None:
-    """The language whose name, in English or in itself, these words are."""
+def _like(words: Sequence[str]) -> str | None:
+    """The language that some language calls so, or nearly so."""
     import langcodes
 
     try:

@@ -103,6 +103,17 @@ def test_codes_of_languages_that_others_merge_are_codes_of_their_own(code: str) 
         ("pt_BR", "pt-BR"),
         ("pt_br", "pt-BR"),
         ("es_419", "es-419"),
+        ("masakhaner_swa", "sw"),
+        ("masakhanews/hau", "ha"),
+        ("mafand.sw", "sw"),
+        ("MLQA.de.ar", "de"),
+        ("en ", "en"),
+        ("so ", "so"),
+        ("yo_ng", "yo"),
+        ("train[sw]", "sw"),
+        ("sr@latin", "sr"),
+        ("sw2", "sw"),
+        ("English-EWT", "en"),
     ],
 )
 def test_what_a_data_set_calls_a_language_is_answered_with_its_code(called: str, code: str) -> None:
