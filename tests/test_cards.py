@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from madx_pipeline.cards import card_names, corpus_card, task_card
 from madx_pipeline.cli import main
-from madx_pipeline.data.card_models import Card, CorpusChoice, GithubSource, HubSource, TaskChoice
+from madx_pipeline.data.card_models import Card, CorpusChoice, GithubSource, HubSource, TaskChoice, TrainChoice
 from madx_pipeline.data.reach import reach
 from madx_pipeline.data.sources import CorpusSource, Split, TaskSource
 from madx_pipeline.errors import InputError
@@ -316,6 +316,13 @@ def test_a_commit_is_refused_where_there_is_no_repository_that_it_is_of(
 def test_a_commit_of_built_in_text_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="revision cannot be said of miniature: it is taken from no repository"):
         corpus_material(CorpusChoice(card="miniature", revision="a" * 40), "qaa", folder, sha256)
+
+
+def test_a_commit_beside_a_file_that_takes_the_place_of_the_repository_is_refused() -> None:
+    with pytest.raises(ValidationError, match="give path or revision"):
+        CorpusChoice(card="wikipedia", path="a.parquet", revision="a" * 40)
+    with pytest.raises(ValidationError, match="give files or revision"):
+        TrainChoice(card="squad", files={"train": "a.json", "validation": "b.json"}, revision="a" * 40)
 
 
 def test_training_files_beside_train_on_are_refused_since_nothing_would_read_them(folder: Path) -> None:

@@ -180,6 +180,8 @@ class CorpusChoice(_Part):
             raise ValueError("give card, path, or both")
         if self.card is None and (self.language or self.revision):
             raise ValueError("language and revision go with card")
+        if self.path is not None and self.revision is not None:
+            raise ValueError("give path or revision: a file takes the place of the repository")
         return self
 
 
@@ -206,6 +208,12 @@ class TrainChoice(DataChoice):
     @classmethod
     def _from_word(cls, value: object) -> object:
         return {"card": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.files and self.revision is not None:
+            raise ValueError("give files or revision: files take the place of the repository")
+        return self
 
 
 class TaskChoice(DataChoice):

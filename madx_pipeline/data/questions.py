@@ -60,7 +60,8 @@ class Question(Example):
         """
         place = f"{where}, question {row['id']}"
         texts, starts = row["answers"]["text"], row["answers"]["answer_start"]
-        named = [("question", row["question"]), ("context", row["context"]), *(("answer", text) for text in texts)]
+        named = [("id", str(row["id"])), ("title", row.get("title") or "")]
+        named += [("question", row["question"]), ("context", row["context"]), *(("answer", text) for text in texts)]
         for name, text in named:
             if not isinstance(text, str):
                 raise JobError(f"{place}: the {name} is {text!r}, which is not text.", "Correct the file.")

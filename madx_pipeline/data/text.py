@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,7 @@ class Line(NamedTuple):
     cut: bool
 
 
+_HALVES = re.compile("[\ud800-\udfff]")
 _TEXT_HINT = "Give plain text in UTF-8, a sentence or document a line; .gz is read as well."
 
 
@@ -194,4 +196,4 @@ def whole_lines(path: Path) -> Iterator[Line]:
 
 def has_half_character(text: str) -> bool:
     """Whether half of a surrogate pair is in a text: JSON can hold one, and no file of text can."""
-    return any("\ud800" <= character <= "\udfff" for character in text)
+    return _HALVES.search(text) is not None
