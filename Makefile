@@ -34,7 +34,7 @@ $(READY): pyproject.toml constraints.txt
 seeds: $(READY)  ## the quickstart over fresh seeds: the table in the README (about an hour on two cores)
 	$(BIN)/python -m benchmarks.quickstart_seeds
 
-bench: $(READY)  ## time and memory against what users run today (about an hour and a half on an idle core)
+bench: $(READY)  ## time and memory against what users run today (two hours and more on an idle core)
 	$(BIN)/python -m benchmarks.bench
 
 clean:

@@ -1,6 +1,6 @@
 """All comparisons with what users run today, one after the other: `make bench`.
 
-    python -m benchmarks.bench                 about an hour and a half on an idle core
+    python -m benchmarks.bench                 two hours and more on an idle core
     python -m benchmarks.bench --size small    a few minutes; shows that everything works, says nothing of real models
     python -m benchmarks.bench --show          only prints the table of what was measured before
 
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.machine import described, machine_name
+from benchmarks.machine import commit, described, machine_name
 from benchmarks.random_model import SIZES
 
 RESULTS = Path(__file__).parent / "results"
@@ -87,9 +87,10 @@ def main() -> None:
     found: dict[str, Any] = {}
     if out is not None and out.is_file():
         found = json.loads(out.read_text(encoding="utf-8"))
+    of = commit()  # now: the results are a file of the repository too
     for part in [] if options.show else options.only:
         found |= {"machine": described(), "size": options.size}
-        found[part] = measured([*COMMANDS[part], "--size", options.size])
+        found[part] = {"commit": of, **measured([*COMMANDS[part], "--size", options.size])}
         if out is not None:
             out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print("\n".join([*table(found), "", *verdicts(found)]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+from pathlib import Path
 
 import torch
 
@@ -28,6 +30,16 @@ def described() -> str:
     if has_gpu():
         return f"{torch.cuda.get_device_name()}, bfloat16"
     return f"{platform.machine()}, {os.cpu_count()} cores of which one is used, {platform.system()}, float32"
+
+
+def commit() -> str | None:
+    """The commit of what is measured, `-dirty` behind it if files differ from it; None where there is no repository."""
+    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        found = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return found.stdout.strip() or None
 
 
 def share_of_peak(operations: float, seconds: float) -> float:
