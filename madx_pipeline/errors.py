@@ -25,9 +25,14 @@ class Problem:
     hint: str = ""
 
     def __post_init__(self) -> None:
-        """One line each, whatever a name or a library's message holds."""
-        object.__setattr__(self, "message", " ".join(self.message.split()))
-        object.__setattr__(self, "hint", " ".join(self.hint.split()))
+        """One line each, and text that can be written, whatever a name or a library's message holds."""
+        object.__setattr__(self, "message", _writable(" ".join(self.message.split())))
+        object.__setattr__(self, "hint", _writable(" ".join(self.hint.split())))
+
+
+def _writable(text: str) -> str:
+    """The same, halves of surrogate pairs (of JSON, or of file names that are no UTF-8) spelt out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class MadxError(Exception):

@@ -131,9 +131,10 @@ def test_what_is_no_text_or_place_is_named_with_its_file_and_question(
         read(write(tmp_path, document(("1", context, answer, start))))
 
 
-def test_an_id_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(JobError, match="the id holds half a character"):
+def test_an_id_that_cannot_be_written_is_an_error_that_can(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"question \\ud800: the id holds half a character") as error:
         read(write(tmp_path, document(("\ud800", "a b", "b", 2))))
+    assert str(error.value).encode("utf-8")
 
 
 def test_of_one_file_for_training_and_validation_whole_articles_are_held_out_the_same_each_time(tmp_path: Path) -> None:
