@@ -17,10 +17,6 @@ from madx_pipeline.data.text import has_half_character, whole_lines
 from madx_pipeline.errors import JobError, suggestion
 from madx_pipeline.records import Json
 
-_LINES_HINT = (
-    'If quotes (") are part of the text and not marks around it, say in the task: read: {quoting: false}. If cells hold'
-    " line ends: read: {line_ends: true}."
-)
 _SEPARATOR_OF_NAME = {".tsv": "tab", ".txt": "tab", ".csv": "comma", ".jsonl": "jsonl", ".json": "jsonl"}
 
 
@@ -82,7 +78,10 @@ def _rows(path: Path, read: RowsFormat, separator: str) -> Iterator[tuple[str, l
         for row in rows:
             where = f"{path}, line {first}"
             if separator == "tab" and rows.line_num > first and not read.line_ends:
-                raise JobError(f"{where}: a quote opens a cell that ends on line {rows.line_num}.", _LINES_HINT)
+                raise JobError(
+                    f"{where}: a quote opens a cell that ends on line {rows.line_num}.",
+                    f"{_quoting_hint(read)} If cells hold line ends: read: {{line_ends: true}}.",
+                )
             yield where, row
             first = rows.line_num + 1
     except csv.Error as error:
