@@ -108,7 +108,7 @@ class _Lookup:
     def find(self, needs: tuple[Split, ...]) -> tuple[TaskSource, dict[str, str]]:
         """What a job is told, and where files are."""
         problems = label_problems(self.card, self.choice)
-        problems += revision_problems(self.card, self.card.source, self.choice.revision)
+        problems += revision_problems(self.card, self.choice.revision)
         if problems:
             raise InputError(problems)
         if self.language in self.choice.files or self.card.source == "files":

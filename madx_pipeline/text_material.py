@@ -40,7 +40,7 @@ def corpus_material(choice: CorpusChoice, language: str, folder: Path, content_h
         InputError: Unknown card, a language it does not have, a file that is not there.
     """
     card = corpus_card(choice.card) if choice.card is not None else None
-    if card is not None and (problems := revision_problems(card, card.source, choice.revision)):
+    if card is not None and (problems := revision_problems(card, choice.revision)):
         raise InputError(problems)
     if choice.path is not None:
         return _text_file(choice, choice.path, card, folder, content_hash)

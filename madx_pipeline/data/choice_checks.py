@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from madx_pipeline.data.card_models import Card, DataChoice, GithubSource, HubSource, TaskCard
+from madx_pipeline.data.card_models import Card, CorpusCard, DataChoice, GithubSource, HubSource, TaskCard
 from madx_pipeline.data.formats import ReadOptions
 from madx_pipeline.data.sources import Split
 from madx_pipeline.errors import InputError, Problem, nearest
@@ -71,8 +71,9 @@ def missing_splits(card: TaskCard, language: str, called: str, needs: Sequence[S
     ]
 
 
-def revision_problems(card: Card, source: object, given: str | None) -> list[Problem]:
+def revision_problems(card: CorpusCard | TaskCard, given: str | None) -> list[Problem]:
     """What is wrong with giving a commit for a card's own source."""
+    source = card.source
     if given is None or isinstance(source, HubSource) or (isinstance(source, GithubSource) and source.is_one):
         return []
     several = isinstance(source, GithubSource)
