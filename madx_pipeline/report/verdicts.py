@@ -9,7 +9,7 @@ MAD-X is compared with the better of the two methods that lack the right languag
   there were two (Bonferroni).
 - P values are corrected over the target languages (Holm 1979).
 - A gain can be certain and still leave a user without a usable model. So besides the answer there is `falls_short`:
-  the gain is small, or closes little of the transfer gap that the rival leaves, or ends below the majority class.
+  the gain is small, or closes little of the transfer gap that the rival leaves, or ends at or below the majority class.
 """
 
 from __future__ import annotations
